@@ -1,0 +1,1 @@
+//! What callers ask for: one file per use case.
