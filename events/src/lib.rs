@@ -1,1 +1,14 @@
-//! Being built.
+//! The facts: the event catalogue, the envelope, pattern matching, signatures and the subscriber kit.
+//!
+//! **Invariant:** nothing here does I/O or reads a clock: who calls brings the time, the ids and the bytes.
+
+pub mod catalogue;
+pub mod envelope;
+pub mod ledger;
+
+pub use catalogue::{
+    DeliveryFailed, EventData, EventType, TenantProvisioned, TenantProvisioningFailed,
+    TenantProvisioningStarted, TenantRegistered,
+};
+pub use envelope::{Envelope, EnvelopeError};
+pub use ledger::{Change, LedgerError};
