@@ -80,6 +80,9 @@ pub enum JournalError {
     /// It cannot write now (disk full, shutting down): nothing of the entry was kept.
     #[error("the journal cannot write now: {0}")]
     Unavailable(String),
+    /// It can never take it as asked: an entry of an execution that is not open, a malformed or foreign cursor.
+    #[error("the journal refuses: {0}")]
+    Refused(String),
     /// What was read is not what was written.
     #[error("the journal is damaged: {0}")]
     Damaged(String),
