@@ -1,0 +1,3 @@
+//! The adapter's own tests, and the ports' contract suites run on it. One binary, so that it links once.
+
+mod store;
