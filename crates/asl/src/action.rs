@@ -3,6 +3,7 @@
 use crate::TaskId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// A timer of an execution. The same key set again replaces the earlier time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -39,7 +40,8 @@ pub struct PendingTask {
     pub resource: String,
     /// The evaluated Arguments. Where they hold [`crate::TASK_TOKEN_PLACEHOLDER`], inside any string, the runtime puts
     /// the task's token at dispatch; nothing durable ever holds it.
-    pub arguments: Value,
+    /// Shared, because the state, the change and the action all hold it.
+    pub arguments: Arc<Value>,
     /// Whether the task ends by its token (`.waitForTaskToken`), not by the dispatch's answer.
     pub waits_for_token: bool,
     /// Whether the dispatch was acknowledged: only its token is awaited.

@@ -1,0 +1,21 @@
+//! The names of the errors that the interpreter itself gives, and what it never catches.
+//! <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html>
+
+/// Matches every error that may be caught.
+pub const ALL: &str = "States.ALL";
+/// Matches every task error but the timeouts.
+pub const TASK_FAILED: &str = "States.TaskFailed";
+/// A task or an execution took too long.
+pub const TIMEOUT: &str = "States.Timeout";
+/// A task gave no sign of life for too long.
+pub const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
+/// An expression failed, or gave what the field cannot take.
+pub const QUERY_EVALUATION: &str = "States.QueryEvaluationError";
+/// A payload is too large.
+pub const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
+/// No rule of a Choice matched, and it has no default.
+pub const NO_CHOICE_MATCHED: &str = "States.NoChoiceMatched";
+/// A branch of a Parallel state failed.
+pub const BRANCH_FAILED: &str = "States.BranchFailed";
+/// The execution cannot go on; never caught.
+pub const RUNTIME: &str = "States.Runtime";

@@ -1,0 +1,16 @@
+//! Step Functions' limits. <https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>
+
+/// Largest input or output of a state, task or execution, in bytes of UTF-8.
+pub const PAYLOAD_BYTES_MAX: usize = 262_144;
+/// Most history events of one execution.
+pub const HISTORY_EVENTS_MAX: u64 = 25_000;
+/// Largest definition, in bytes.
+pub const DEFINITION_BYTES_MAX: usize = 1024 * 1024;
+/// Longest state name, in characters.
+pub const STATE_NAME_LENGTH_MAX: usize = 80;
+/// Longest variable name, in characters.
+pub const VARIABLE_NAME_LENGTH_MAX: usize = 80;
+/// Most iterations of an inline Map that run at once, whatever it asks for.
+pub const INLINE_MAP_CONCURRENCY_MAX: u64 = 40;
+/// Largest number of seconds in a definition.
+pub const SECONDS_MAX: u64 = 99_999_999;
