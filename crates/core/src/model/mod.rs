@@ -10,7 +10,7 @@ mod tenant;
 pub use operation::{
     AttemptEnd, Operation, OperationKind, OperationPhase, Progress, ProgressState, RecordedError,
 };
-pub use plan::{Catalogue, Cell, Entitlements, Plan};
+pub use plan::{Catalogue, CatalogueError, Cell, Entitlements, Plan};
 pub use resource::{Resource, ResourceKind, ResourceState};
 pub use service::Service;
 pub use subscription::{Delivery, DeliveryOutcome, Subscription, Target};

@@ -4,6 +4,9 @@ use super::Isolation;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+mod load;
+pub use load::CatalogueError;
+
 /// Limits and features of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
