@@ -1,6 +1,8 @@
 //! Use cases and workers over ports alone, the same in both homes.
 
 mod ports;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod usecases;
 pub mod workers;
 
