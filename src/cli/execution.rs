@@ -1,0 +1,235 @@
+//! `tenantry execution`.
+
+use super::client::encode;
+use super::output::{self, Format};
+use super::{CliError, Client, Exit};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// List executions, newest first.
+    List(List),
+    /// Show an execution.
+    Show {
+        /// The execution's id: <workflow>~<name>.
+        execution: String,
+    },
+    /// Show an execution's history.
+    History {
+        /// The execution's id.
+        execution: String,
+        /// Newest first.
+        #[arg(long)]
+        reverse: bool,
+        /// At most so many events.
+        #[arg(long, default_value_t = 1000)]
+        limit: usize,
+    },
+    /// Follow an execution until it ends.
+    Watch {
+        /// The execution's id.
+        execution: String,
+        /// Exit with 0 where it succeeded and 1 where it did not.
+        #[arg(long)]
+        exit_status: bool,
+        /// Give up after so many seconds, with exit code 124.
+        #[arg(long)]
+        timeout_seconds: Option<u64>,
+    },
+    /// Let an execution that failed go on from where it stood.
+    Redrive {
+        /// The execution's id.
+        execution: String,
+    },
+    /// Stop a running execution.
+    Stop {
+        /// The execution's id.
+        execution: String,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct List {
+    /// Only this workflow.
+    #[arg(long)]
+    workflow: Option<String>,
+    /// Only this status: running, succeeded, failed, timed_out or aborted.
+    #[arg(long)]
+    status: Option<String>,
+    /// Only this tenant.
+    #[arg(long)]
+    tenant: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 100)]
+    limit: usize,
+}
+
+/// Where the lines of a followed execution go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum To {
+    /// They are what was asked for.
+    Stdout,
+    /// They go along with something else.
+    Stderr,
+}
+
+/// How long a followed server may be away, such as for a restart.
+const PATIENCE: Duration = Duration::from_secs(30);
+const EVENT_COLUMNS: [output::Column; 4] =
+    [("id", "/id"), ("at", "/timestamp"), ("type", "/type"), ("state", "/state")];
+
+pub async fn run(verb: Verb, client: &Client, format: Format) -> Result<Exit, CliError> {
+    match verb {
+        Verb::List(list) => {
+            let filters =
+                [("workflow", list.workflow), ("status", list.status), ("tenant", list.tenant)];
+            let query: Vec<(&str, String)> =
+                filters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+            let items = client.pages("/v1/executions", &query, list.limit).await?;
+            let columns = [
+                ("execution", "/executionId"),
+                ("status", "/status"),
+                ("tenant", "/tenantId"),
+                ("started", "/startedAt"),
+                ("ended", "/endedAt"),
+            ];
+            output::list(&items, &columns, format);
+        }
+        Verb::Show { execution } => output::one(&client.get(&path(&execution, ""), &[]).await?, format),
+        Verb::History { execution, reverse, limit } => {
+            let query = [("reverse", reverse.to_string())];
+            let query: &[(&str, String)] = if reverse { &query } else { &[] };
+            let items = client.pages(&path(&execution, "/history"), query, limit).await?;
+            let items: Vec<Value> =
+                if format == Format::Table { items.into_iter().map(with_state).collect() } else { items };
+            output::list(&items, &EVENT_COLUMNS, format);
+        }
+        Verb::Watch { execution, exit_status, timeout_seconds } => {
+            let timeout = timeout_seconds.map(Duration::from_secs);
+            let exit = follow(client, &execution, timeout, To::Stdout, format).await?;
+            return Ok(if exit_status || exit == Exit::Timeout { exit } else { Exit::Success });
+        }
+        Verb::Redrive { execution } => {
+            output::one(&client.post(&path(&execution, "/redrive"), &json!({}), None).await?, format);
+        }
+        Verb::Stop { execution, reason } => {
+            let body = json!({ "reason": reason });
+            output::one(&client.post(&path(&execution, "/stop"), &body, None).await?, format);
+        }
+    }
+    Ok(Exit::Success)
+}
+
+fn path(execution: &str, rest: &str) -> String {
+    format!("/v1/executions/{}{rest}", encode(execution))
+}
+
+/// Adds the state's name to an event where its details hold one.
+fn with_state(mut event: Value) -> Value {
+    let state = event
+        .get("details")
+        .and_then(Value::as_object)
+        .and_then(|details| details.values().find_map(|member| member.get("name")))
+        .cloned();
+    if let (Some(members), Some(state)) = (event.as_object_mut(), state) {
+        members.insert("state".to_owned(), state);
+    }
+    event
+}
+
+fn event_line(event: &Value) -> String {
+    let event = with_state(event.clone());
+    let [id, at, kind, state] = EVENT_COLUMNS.map(|(_, pointer)| output::cell(event.pointer(pointer)));
+    let why = event
+        .get("details")
+        .and_then(Value::as_object)
+        .and_then(|details| details.values().find_map(|member| member.get("error").and_then(Value::as_str)));
+    let state = if state == "-" { String::new() } else { format!("  {state}") };
+    let why = why.map(|error| format!("  {error}")).unwrap_or_default();
+    format!("{at}  {id:>4}  {kind}{state}{why}")
+}
+
+/// Follows an execution to its end, a line per history event. A server that goes away is waited for: that is no end of
+/// the execution.
+pub async fn follow(
+    client: &Client,
+    execution: &str,
+    timeout: Option<Duration>,
+    to: To,
+    format: Format,
+) -> Result<Exit, CliError> {
+    let say = |text: &str| match to {
+        To::Stdout => output::line(text),
+        To::Stderr => eprintln!("{text}"),
+    };
+    let began = Instant::now();
+    let mut away_since: Option<Instant> = None;
+    let mut cursor: Option<String> = None;
+    loop {
+        match poll(client, execution, cursor.as_deref()).await {
+            Ok((events, next, status)) => {
+                if away_since.take().is_some() {
+                    eprintln!("the control plane is back");
+                }
+                for event in &events {
+                    match format {
+                        Format::Table => say(&event_line(event)),
+                        Format::Json | Format::Jsonl => say(&event.to_string()),
+                    }
+                }
+                let idle = events.is_empty();
+                cursor = next.or(cursor);
+                if idle && status != "running" {
+                    eprintln!("{execution} {status}");
+                    return Ok(if status == "succeeded" { Exit::Success } else { Exit::Failure });
+                }
+                if !idle {
+                    continue;
+                }
+            }
+            Err(error) if error.transient && to_be_waited_for(&mut away_since, &error) => {}
+            Err(error) => return Err(error),
+        }
+        if timeout.is_some_and(|timeout| began.elapsed() >= timeout) {
+            eprintln!("{execution} is still running after {} s", began.elapsed().as_secs());
+            return Ok(Exit::Timeout);
+        }
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+}
+
+fn to_be_waited_for(away_since: &mut Option<Instant>, error: &CliError) -> bool {
+    let since = *away_since.get_or_insert_with(|| {
+        eprintln!("{} Waiting for it.", error.message);
+        Instant::now()
+    });
+    since.elapsed() < PATIENCE
+}
+
+/// The events after a cursor, the cursor to go on after, and the status as it was *before* the events were read: an
+/// ended execution whose next read brings nothing is fully shown.
+async fn poll(
+    client: &Client,
+    execution: &str,
+    cursor: Option<&str>,
+) -> Result<(Vec<Value>, Option<String>, String), CliError> {
+    let described = client.get(&path(execution, ""), &[]).await?;
+    let status = described.get("status").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let mut query = vec![("limit", "200".to_owned())];
+    if let Some(cursor) = cursor {
+        query.push(("cursor", cursor.to_owned()));
+    }
+    let mut page = client.get(&path(execution, "/history"), &query).await?;
+    let events = match page.get_mut("items").map(Value::take) {
+        Some(Value::Array(events)) => events,
+        _ => Vec::new(),
+    };
+    // A page at the end has no next cursor; `resumeCursor` goes on after what is there now.
+    let next = page.get("resumeCursor").and_then(Value::as_str).map(str::to_owned);
+    Ok((events, next, status))
+}

@@ -1,0 +1,10 @@
+//! The real binary, from outside.
+
+mod bad_input;
+mod cli;
+mod demo;
+mod durability;
+mod idempotency;
+mod lifecycle;
+mod start;
+mod storm;
