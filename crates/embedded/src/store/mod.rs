@@ -106,6 +106,29 @@ impl Store {
         self.queue(move |tx: &Transaction<'_>| work(tx).map_err(Abort::Sqlite), false)
     }
 
+    /// As [`Store::write`], but `then` gets the answer: on the writer's thread, in the order of the commits, and whether
+    /// or not anybody still waits. For what must follow a commit, such as an index in memory. It must be short, and
+    /// must neither block nor panic.
+    pub(crate) fn write_then<T, E, F, R>(&self, work: F, then: R)
+    where
+        F: FnOnce(&Transaction<'_>) -> Result<T, Abort<E>> + Send + 'static,
+        R: FnOnce(Result<T, WriteError<E>>) + Send + 'static,
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        self.submit(Call::new(work, true, then));
+    }
+
+    /// As [`Store::write_then`], without the savepoint; `work` is bound as in [`Store::write_unguarded`].
+    pub(crate) fn write_unguarded_then<T, F, R>(&self, work: F, then: R)
+    where
+        F: FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+        R: FnOnce(Result<T, WriteError<std::convert::Infallible>>) + Send + 'static,
+        T: Send + 'static,
+    {
+        self.submit(Call::new(move |tx: &Transaction<'_>| work(tx).map_err(Abort::Sqlite), false, then));
+    }
+
     /// As [`Store::write`], waiting on this thread: for the time before anything is served, and for tests.
     ///
     /// # Errors

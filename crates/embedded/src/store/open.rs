@@ -83,6 +83,7 @@ fn settle(connection: &Connection) -> rusqlite::Result<()> {
     )?;
     connection.execute_batch(
         "PRAGMA synchronous = FULL;
+         PRAGMA secure_delete = FAST;
          PRAGMA temp_store = MEMORY;
          PRAGMA cache_size = -32768;",
     )?;
