@@ -5,6 +5,7 @@
 pub mod catalogue;
 pub mod envelope;
 pub mod ledger;
+pub mod pattern;
 
 pub use catalogue::{
     DeliveryFailed, EventData, EventType, TenantProvisioned, TenantProvisioningFailed,
@@ -12,3 +13,4 @@ pub use catalogue::{
 };
 pub use envelope::{Envelope, EnvelopeError};
 pub use ledger::{Change, LedgerError};
+pub use pattern::{Pattern, PatternError, PatternSet};
