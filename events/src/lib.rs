@@ -6,6 +6,8 @@ pub mod catalogue;
 pub mod envelope;
 pub mod ledger;
 pub mod pattern;
+pub mod subscriber;
+pub mod webhook;
 
 pub use catalogue::{
     DeliveryFailed, EventData, EventType, TenantProvisioned, TenantProvisioningFailed,

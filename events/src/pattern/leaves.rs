@@ -6,6 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Deeper parts of an event are not looked at; JSON text nests at most 128 deep.
 const DEPTH_MAX: usize = 256;
 
+/// The array elements around a leaf, from the outermost: pairs of array number and index.
+type Chain = [(u32, u32)];
+
 /// Which element was chosen of which array: pairs of array number and index, ascending.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Membership(Vec<(u32, u32)>);
@@ -15,7 +18,7 @@ impl Membership {
         self.0.binary_search_by_key(&array, |(known, _)| *known).ok().map(|at| self.0[at].1)
     }
 
-    fn with(&self, chain: &[(u32, u32)]) -> Self {
+    fn with(&self, chain: &Chain) -> Self {
         let mut pairs = self.0.clone();
         pairs.extend(chain);
         pairs.sort_unstable();
@@ -42,7 +45,7 @@ struct Node<'e> {
 }
 
 impl<'e> Leaves<'e> {
-    fn insert(&mut self, chain: &[(u32, u32)], leaf: &'e Value) {
+    fn insert(&mut self, chain: &Chain, leaf: &'e Value) {
         let mut node = &mut self.root;
         for (array, index) in chain {
             self.arrays.insert(*array);
@@ -119,7 +122,7 @@ impl<'e> Node<'e> {
         &self,
         choice: &Membership,
         chain: &mut Vec<(u32, u32)>,
-        found: &mut dyn FnMut(&[(u32, u32)]) -> bool,
+        found: &mut dyn FnMut(&Chain) -> bool,
     ) -> bool {
         if !self.here.is_empty() && !found(chain) {
             return false;

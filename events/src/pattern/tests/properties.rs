@@ -93,8 +93,10 @@ proptest! {
     #[test]
     fn wildcards_are_as_if_everything_were_tried(pattern in "[ab]{0,2}(\\*[ab]{1,2}){0,3}\\*?", text in "[ab]{0,9}") {
         let (p, t): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-        let ours = Pattern::parse(&json!({"x": [{"wildcard": pattern}]})).unwrap();
-        prop_assert_eq!(ours.matches(&json!({"x": text})), glob(&p, &t));
+        let ours = Pattern::parse(&json!({"x": [{"wildcard": pattern}]}));
+        // The rare one with many repeats is refused as too complex.
+        prop_assume!(ours.is_ok());
+        prop_assert_eq!(ours.unwrap().matches(&json!({"x": text})), glob(&p, &t));
     }
 
     #[test]
