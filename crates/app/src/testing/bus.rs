@@ -1,7 +1,7 @@
 //! The bus in memory.
 
 use super::{MemoryQueue, lock};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use tenantry_core::ports::{
     ArchivedEvent, Bus, BusEvent, BusPage, EventFilter, OutgoingMessage, PortError, Queue, Replay, Rule,
 };
 use tenantry_core::{BoxFuture, SubscriptionId};
+use tenantry_events::Pattern;
 use tenantry_events::envelope::event_bridge_json;
 
 #[derive(Default)]
@@ -23,15 +24,8 @@ pub struct MemoryBus {
     state: Mutex<State>,
 }
 
-/// Exact values, nested: the part of EventBridge's patterns that tests of the use cases need.
-fn matches(pattern: &Value, event: &Value) -> bool {
-    match pattern {
-        Value::Object(fields) => {
-            fields.iter().all(|(name, inner)| event.get(name).is_some_and(|value| matches(inner, value)))
-        }
-        Value::Array(values) => values.contains(event),
-        _ => false,
-    }
+fn matches(rule: &Rule, event: &BusEvent) -> bool {
+    Pattern::parse(&rule.pattern).is_ok_and(|pattern| pattern.matches(&event_bridge_json(event)))
 }
 
 fn selects(filter: &EventFilter, event: &BusEvent) -> bool {
@@ -71,8 +65,7 @@ impl Bus for MemoryBus {
                     if state.archive.iter().any(|known| known.event_id == event.event_id) {
                         continue;
                     }
-                    let shown = event_bridge_json(&event);
-                    let rules = state.rules.values().filter(|rule| matches(&rule.pattern, &shown));
+                    let rules = state.rules.values().filter(|rule| matches(rule, &event));
                     messages.extend(rules.map(|rule| message(rule, &event, false)));
                     state.archive.push(event);
                 }
@@ -83,6 +76,8 @@ impl Bus for MemoryBus {
 
     fn put_rule(&self, rule: Rule) -> BoxFuture<'_, Result<(), PortError>> {
         Box::pin(async move {
+            Pattern::parse(&rule.pattern)
+                .map_err(|error| PortError::Refused { port: "bus", message: error.to_string() })?;
             lock(&self.state).rules.insert(rule.subscription_id.clone(), rule);
             Ok(())
         })
@@ -116,7 +111,7 @@ impl Bus for MemoryBus {
                     .iter()
                     .filter(within)
                     .filter(|event| selects(&replay.filter, event))
-                    .filter(|event| matches(&rule.pattern, &event_bridge_json(event)))
+                    .filter(|event| matches(rule, event))
                     .map(|event| message(rule, event, true))
                     .collect()
             };
