@@ -58,6 +58,15 @@ pub struct Row {
     pub checkpoint: bool,
 }
 
+/// Some of an execution's rows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RowPage {
+    /// The rows.
+    pub rows: Vec<Row>,
+    /// Whether there may be more in this direction.
+    pub more: bool,
+}
+
 /// An execution that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredExecution {
@@ -120,6 +129,27 @@ pub trait Journal: Definitions + 'static {
         execution: ExecutionKey,
         from_checkpoint: bool,
     ) -> BoxFuture<'_, Result<Vec<Row>, JournalError>>;
+
+    /// Some of an execution's durable rows, for paging: those after the first `skip`, oldest first, or with
+    /// `newest_first` those before the last `skip`, newest first. At most `limit` rows, unless the journal cannot page:
+    /// then all that are left, as this default does.
+    fn rows_page(
+        &self,
+        execution: ExecutionKey,
+        skip: usize,
+        limit: usize,
+        newest_first: bool,
+    ) -> BoxFuture<'_, Result<RowPage, JournalError>> {
+        let _ = limit;
+        Box::pin(async move {
+            let mut rows = self.rows(execution, false).await?;
+            if newest_first {
+                rows.reverse();
+            }
+            rows.drain(..skip.min(rows.len()));
+            Ok(RowPage { rows, more: false })
+        })
+    }
 
     /// The durable record of an execution.
     fn find<'a>(

@@ -1,10 +1,34 @@
 //! The durable runtime that drives the States Language.
+//!
+//! [`Engine`] implements the ports [`tenantry_core::ports::Workflows`] and [`tenantry_core::ports::TaskTokens`] over a
+//! [`Journal`] and a [`TaskInvoker`].
+//!
+//! **Invariant:** nothing leaves the process (an answer, a dispatch) before the rows that it follows from are durable.
+//! **Invariant:** recovery folds rows and never evaluates an expression.
 
+mod canonical;
+mod commit;
+mod config;
+mod dispatch;
+mod engine;
 mod invoker;
 mod journal;
+mod live;
+mod record;
+mod recovery;
+mod stats;
+mod task_tokens;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+mod timers;
+mod tokens;
+mod workflows;
 
+pub use config::{EngineConfig, OpenError};
+pub use engine::Engine;
 pub use invoker::{TaskFailure, TaskInvoker, TaskRequest};
 pub use journal::{
-    ClosedExecution, Definitions, Entry, ExecutionKey, Journal, JournalError, Row, StartedExecution,
+    ClosedExecution, Definitions, Entry, ExecutionKey, Journal, JournalError, Row, RowPage, StartedExecution,
     StoredExecution,
 };
+pub use stats::EngineStats;
