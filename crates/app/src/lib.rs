@@ -1,5 +1,6 @@
 //! Use cases and workers over ports alone, the same in both homes.
 
+pub mod http;
 mod ports;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
