@@ -53,12 +53,16 @@ async fn carry_out(ctx: &Ctx, step: &'static Step, call: &Call, input: Value) ->
             tracing::debug!("the step succeeded");
         }
         Err(error) => {
-            let source = std::error::Error::source(error).map(tracing::field::display);
-            tracing::warn!(error = error.name(), message = error.message(), source, "the step failed");
+            log_failure(error);
             progress::record_failed(&run, error).await;
         }
     }
     outcome
+}
+
+fn log_failure(error: &StepError) {
+    let source = std::error::Error::source(error).map(tracing::field::display);
+    tracing::warn!(error = error.name(), message = error.message(), source, "the step failed");
 }
 
 /// Lets the step run, notes that it runs where that takes a while, and cuts it off at its deadline.

@@ -13,6 +13,10 @@ pub mod registry;
 mod resource;
 mod run;
 mod steps;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use call::{Call, Direction};
 pub use ctx::{Ctx, RetryBound};
