@@ -68,12 +68,9 @@ async fn check_namespace(run: &Run<'_>, problems: &mut Vec<String>) -> Result<()
 async fn check_key(run: &Run<'_>, problems: &mut Vec<String>) -> Result<(), StepError> {
     let (keys, tenant) = (&run.ctx.data_keys, &run.call.tenant_id);
     let plain = tenant.as_str().as_bytes();
-    let sealed = match problem(keys.seal(tenant, KeyPurpose::Data, CONTEXT, plain).await)? {
-        Ok(sealed) => sealed,
-        Err(_) => {
-            problems.push("the data key does not seal".to_owned());
-            return Ok(());
-        }
+    let Ok(sealed) = problem(keys.seal(tenant, KeyPurpose::Data, CONTEXT, plain).await)? else {
+        problems.push("the data key does not seal".to_owned());
+        return Ok(());
     };
     match problem(keys.open(tenant, KeyPurpose::Data, CONTEXT, &sealed).await)? {
         Ok(opened) if opened == plain => {}

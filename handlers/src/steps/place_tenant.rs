@@ -108,7 +108,7 @@ async fn choose<'r>(run: &Run<'r>, tenant: &Tenant, units: i64) -> Result<(&'r C
         let capacity = i64::try_from(cell.capacity_units).unwrap_or(i64::MAX);
         let key = Key::cell(&cell.name);
         let row = run.ctx.table.get(&key).await?;
-        let used = row.as_ref().map_or(0, |row| used_units(row));
+        let used = row.as_ref().map_or(0, used_units);
         if used > capacity - units {
             full.push(format!("{} has {} of {capacity} free", cell.name, (capacity - used).max(0)));
             continue;

@@ -2,12 +2,13 @@
 
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use tenantry_core::ports::{
     Action, Commit, CommitError, Condition, DataKeys, Item, KeyPurpose, Page, PortError, Query, QueryRange,
     Secret, Table, Vault,
 };
 use tenantry_core::{BoxFuture, TenantId};
+use tokio::sync::Barrier;
 
 /// Where the world ends: with the write of that number, before or after it takes effect. From then on nothing
 /// answers, as if the process were gone.
@@ -27,6 +28,7 @@ struct State {
     writes: usize,
     gone: bool,
     vault_hangs: bool,
+    meeting: Option<(Arc<Barrier>, usize)>,
 }
 
 #[derive(Default)]
@@ -73,6 +75,19 @@ impl Stores {
 
     pub(crate) fn let_vault_hang(&self, hangs: bool) {
         self.0.lock().unwrap().vault_hangs = hangs;
+    }
+
+    /// The next so many reads of a cell's row wait for each other: all see the same, before any of them writes.
+    pub(crate) fn let_cell_readers_meet(&self, readers: usize) {
+        self.0.lock().unwrap().meeting = Some((Arc::new(Barrier::new(readers)), readers));
+    }
+
+    fn meeting(&self, pk: &str) -> Option<Arc<Barrier>> {
+        let mut state = self.0.lock().unwrap();
+        let (barrier, open) =
+            state.meeting.as_mut().filter(|(_, open)| *open > 0 && pk.starts_with("CELL#"))?;
+        *open -= 1;
+        Some(barrier.clone())
     }
 
     pub(crate) fn writes(&self) -> usize {
@@ -159,13 +174,14 @@ impl Table for Stores {
         key: &'a tenantry_core::keys::Key,
     ) -> BoxFuture<'a, Result<Option<Item>, PortError>> {
         Box::pin(async move {
-            // Lets tasks that run at once come between a read and the write that follows from it.
-            tokio::task::yield_now().await;
-            let state = self.0.lock().unwrap();
-            if state.gone {
-                return Err(lost("table"));
+            let (item, gone) = {
+                let state = self.0.lock().unwrap();
+                (state.rows.get(&(key.pk().to_owned(), key.sk().to_owned())).cloned(), state.gone)
+            };
+            if let Some(meeting) = self.meeting(key.pk()) {
+                meeting.wait().await;
             }
-            Ok(state.rows.get(&(key.pk().to_owned(), key.sk().to_owned())).cloned())
+            if gone { Err(lost("table")) } else { Ok(item) }
         })
     }
 

@@ -70,7 +70,8 @@ impl World {
             ids: Arc::new(CountingIds::default()),
             catalogue: Arc::new(catalogue),
             retry_bound: Arc::new(|workflow, state, error, retries| {
-                let known = workflow == "provision_tenant" && state != "" && error == "Store.Unavailable";
+                let known =
+                    workflow == "provision_tenant" && !state.is_empty() && error == "Store.Unavailable";
                 known.then(|| Duration::from_secs(10 + retries))
             }),
         };

@@ -19,6 +19,10 @@ async fn call(world: &World, action: &str, place: usize) -> Result<Value, crate:
     world.call(action, step, &part(number)).await
 }
 
+fn every_place() -> std::ops::Range<usize> {
+    0..WAY.len()
+}
+
 fn undoable() -> impl Iterator<Item = usize> {
     (0..ACTIVATE).filter(|place| find(WAY[*place].0).unwrap().undo.is_some())
 }
@@ -30,7 +34,7 @@ fn forgets_a_row(place: usize) -> bool {
 
 #[tokio::test]
 async fn twice_is_once() {
-    for place in 0..WAY.len() {
+    for place in every_place() {
         let world = world_before(place).await;
         let first = call(&world, "run", place).await.unwrap();
         let (rows, secrets, keys) = (world.stores.rows(), world.stores.secrets(), world.stores.keys());
@@ -94,7 +98,7 @@ async fn with_every_fault(place: usize, undo: bool, judge: impl AsyncFn(&World, 
 
 #[tokio::test]
 async fn a_step_cut_off_at_any_write_ends_the_same_when_run_again() {
-    for place in 0..WAY.len() {
+    for place in every_place() {
         let clean = world_before(place).await;
         let answer = call(&clean, "run", place).await.unwrap();
         with_every_fault(place, false, async |world, _, fault| {
@@ -134,7 +138,7 @@ async fn an_undo_cut_off_at_any_write_ends_the_same_when_run_again() {
 
 #[tokio::test]
 async fn an_old_attempt_changes_nothing() {
-    for place in 0..WAY.len() {
+    for place in every_place() {
         let world = world_before(place).await;
         let (rows, secrets, keys) = (world.stores.rows(), world.stores.secrets(), world.stores.keys());
         let mut payload = world.payload("run", "S", 0);

@@ -146,7 +146,7 @@ fn errors_of_ports_have_names_and_keep_their_details_for_the_log() {
     let cases = [
         (PortError::Unavailable { port, message: detail.clone() }, "Store.Unavailable"),
         (PortError::Refused { port, message: detail.clone() }, "Step.InvalidInput"),
-        (PortError::Damaged { port, message: detail.clone() }, "Tenant.Unhealthy"),
+        (PortError::Damaged { port, message: detail }, "Tenant.Unhealthy"),
         (PortError::NotFound { port, what: "key".into() }, "Tenant.Unhealthy"),
     ];
     for (port_error, name) in cases {
