@@ -19,9 +19,9 @@ pub enum Reply {
     Never,
     /// Panics.
     Panic,
-    /// Acknowledges, and answers the token in the argument `token` later, with this.
+    /// Acknowledges, and answers the token in `MessageBody.token` later, with this.
     Later(Value),
-    /// Answers the token in the argument `token` while the call is still being made, which is acknowledged after.
+    /// Answers the token in `MessageBody.token` while the call is still being made, which is acknowledged after.
     Sooner(Value),
 }
 
@@ -30,7 +30,7 @@ pub enum Reply {
 pub struct Seen {
     /// What was asked.
     pub request: TaskRequest,
-    /// The task token in the argument `token`.
+    /// The task token in `MessageBody.token`.
     pub token: Option<String>,
 }
 
@@ -155,7 +155,8 @@ impl World {
     }
 
     fn note(&self, request: &TaskRequest) -> Option<String> {
-        let token = request.arguments.get("token").and_then(Value::as_str).map(str::to_owned);
+        let token =
+            request.arguments.pointer("/MessageBody/token").and_then(Value::as_str).map(str::to_owned);
         let mut state = self.state();
         let durable = state.journal.durable_state(&request.execution);
         let implied = durable.is_some_and(|durable| {

@@ -1,0 +1,128 @@
+//! Lives of an engine: each opens on what the one before synced, in a runtime of its own that dies with it.
+
+use crate::machines::{self, Machine};
+use std::future::Future;
+use std::sync::Arc;
+use tenantry_core::ExecutionId;
+use tenantry_core::ports::{Execution, StartOutcome, WorkflowError, Workflows};
+use tenantry_engine::testing::{Crash, MemoryJournal, SeqIds, SimClock, World, quiesce};
+use tenantry_engine::{Engine, EngineConfig};
+
+pub const TOKEN_KEY: [u8; 32] = [3; 32];
+
+pub fn id(workflow: &str, name: &str) -> ExecutionId {
+    ExecutionId::new(workflow, name).unwrap()
+}
+
+/// All that outlives an engine.
+pub struct Bench {
+    pub journal: MemoryJournal,
+    pub world: World,
+    pub clock: SimClock,
+    pub ids: Arc<SeqIds>,
+    pub definitions: Vec<(String, String)>,
+    pub early: bool,
+}
+
+impl Bench {
+    pub fn new(machines: &[Machine]) -> Self {
+        Self::scripted(machines, World::new(machines::script))
+    }
+
+    pub fn scripted(machines: &[Machine], world: World) -> Self {
+        let definitions = machines.iter().map(|m| (m.name.to_owned(), m.text.clone())).collect();
+        let journal = MemoryJournal::default();
+        world.watch(&journal);
+        Self { journal, world, clock: SimClock::default(), ids: Arc::default(), definitions, early: false }
+    }
+
+    pub fn config(&self) -> EngineConfig {
+        let config = EngineConfig::new(
+            Arc::new(self.journal.clone()),
+            Arc::new(self.world.clone()),
+            Arc::new(self.clock.clone()),
+            Arc::clone(&self.ids) as _,
+            self.definitions.clone(),
+            TOKEN_KEY,
+        );
+        if self.early { config.dispatching_early() } else { config }
+    }
+
+    pub async fn open(&self) -> Engine {
+        let engine = Engine::open(self.config()).await.unwrap();
+        self.world.meet(Arc::new(engine.clone()));
+        engine
+    }
+
+    /// What the next engine finds: what was synced.
+    pub fn die(&mut self) {
+        self.journal = self.journal.reopen();
+        self.world.watch(&self.journal);
+    }
+
+    /// Runs something in a runtime that ends with it, as a process does.
+    pub fn live<T>(&self, life: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(life)
+    }
+
+    /// Delivers answers and moves the clock until the execution has ended, or the process has died.
+    pub async fn run(&self, execution: &ExecutionId) -> bool {
+        for _ in 0..2_000 {
+            quiesce().await;
+            if self.journal.crashed() {
+                return false;
+            }
+            if self.journal.durable_state(execution).is_some_and(|state| state.closed().is_some()) {
+                return true;
+            }
+            if self.world.deliver() == 0 && !self.clock.advance_to_next() {
+                let state = self.journal.durable_state(execution);
+                panic!("{execution} stands still, and no timer is set: {state:#?}");
+            }
+        }
+        panic!("{execution} does not come to an end");
+    }
+
+    /// Delivers answers until nothing more happens without the clock.
+    pub async fn settle(&self) {
+        quiesce().await;
+        while self.world.deliver() > 0 {
+            quiesce().await;
+        }
+    }
+
+    /// One life of one execution; `None` where the process died before the end.
+    pub fn one_life(&self, machine: &Machine, crash: Option<Crash>) -> Option<Execution> {
+        self.live(async {
+            if let Some(crash) = crash {
+                self.journal.crash_at(crash);
+            }
+            let engine = self.open().await;
+            let id = id(machine.name, "x");
+            let (client, input) = (engine.clone(), machine.input.clone());
+            let (journal, world, asked) = (self.journal.clone(), self.world.clone(), id.clone());
+            tokio::spawn(async move {
+                let answer = client.start(&asked, input).await;
+                // Whatever it answered, the execution must be durable.
+                if journal.durable_rows(&asked).is_empty() {
+                    world.accuse(format!(
+                        "the start of {asked} was answered {answer:?}, and no durable row says so"
+                    ));
+                }
+                match answer {
+                    Ok(StartOutcome::Started | StartOutcome::AlreadyRunning | StartOutcome::NameTaken) => {}
+                    Err(error) => world.accuse(format!("the start of {asked} was answered {error}")),
+                }
+            });
+            if !self.run(&id).await {
+                return None;
+            }
+            Some(described(&engine, &id).await.unwrap())
+        })
+    }
+}
+
+pub async fn described(engine: &Engine, id: &ExecutionId) -> Result<Execution, WorkflowError> {
+    engine.describe(id).await
+}

@@ -1,0 +1,14 @@
+//! The engine, from outside: over a journal that loses what was not synced, a clock that only moves when told, and a
+//! world that watches.
+
+mod bench;
+mod deaths;
+mod durability;
+mod ends;
+mod faults;
+mod machines;
+mod reads;
+mod recovery;
+mod starts;
+mod timers;
+mod tokens;
