@@ -1,3 +1,7 @@
 //! The adapter's own tests, and the ports' contract suites run on it. One binary, so that it links once.
 
+mod contracts;
+mod folder;
+mod home;
 mod store;
+mod support;

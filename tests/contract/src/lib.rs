@@ -1,6 +1,16 @@
 //! The contract suites of the ports. Each is generic over a factory that makes a fresh, empty adapter, and holds every
 //! sentence of the port's documentation against it; both homes' own tests call them.
 
+mod blobs;
 mod clock;
+mod data_keys;
+mod made;
+mod table;
+mod vault;
 
+pub use blobs::blobs_suite;
 pub use clock::ManualClock;
+pub use data_keys::data_keys_suite;
+pub use made::Made;
+pub use table::table_suite;
+pub use vault::vault_suite;

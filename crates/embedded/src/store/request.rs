@@ -1,7 +1,7 @@
 //! One request to the writer: runs in a batch, is answered after the batch's end.
 
 use super::{Abort, WriteError};
-use rusqlite::{ErrorCode, Transaction};
+use rusqlite::{ErrorCode, Transaction, ffi};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What became of a batch.
@@ -29,10 +29,18 @@ impl Broken {
     pub(super) fn by(error: &rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Broken::Full,
+            // The log's index in shared memory could not grow: nothing was lost, the disk is full.
+            Some(ErrorCode::SystemIoFailure) if extended_code(error) == Some(ffi::SQLITE_IOERR_SHMSIZE) => {
+                Broken::Full
+            }
             Some(ErrorCode::SystemIoFailure) => Broken::Io(error.to_string()),
             _ => Broken::Failed(error.to_string()),
         }
     }
+}
+
+fn extended_code(error: &rusqlite::Error) -> Option<i32> {
+    error.sqlite_error().map(|error| error.extended_code)
 }
 
 pub(super) trait Request: Send {

@@ -1,0 +1,76 @@
+//! Expired items are never seen.
+
+use super::{Subject, attributes, failed_at, item, tenant};
+use serde_json::json;
+use std::time::Duration;
+use tenantry_core::keys::{Key, Range};
+use tenantry_core::ports::{Action, Clock as _, Condition, Index, Item, Query};
+
+/// An item that expires in ten seconds.
+fn short_lived(subject: &Subject, sequence: u64) -> Item {
+    item(Key::event(&tenant(1), sequence), json!({"n": 1}))
+        .with_index(Index::Two, "TWO".to_owned(), format!("{sequence:03}"))
+        .expiring_at(subject.clock.now().as_seconds() + 10)
+}
+
+pub(super) async fn an_expired_item_is_seen_nowhere(subject: &Subject) {
+    let lasting =
+        item(Key::event(&tenant(1), 2), json!({})).with_index(Index::Two, "TWO".to_owned(), "002".to_owned());
+    for item in [short_lived(subject, 1), lasting.clone(), short_lived(subject, 3)] {
+        subject.put(item).await;
+    }
+    let primary = || Query::primary(Range::events(&tenant(1)), 1);
+    let index = || Query::index(Index::Two, "TWO".to_owned(), 1);
+    subject.all_seen(index(), 3).await;
+    subject.clock.advance(Duration::from_secs(9));
+    assert!(subject.get(&Key::event(&tenant(1), 1)).await.is_some());
+    assert_eq!(subject.all(primary()).await.len(), 3);
+    subject.clock.advance(Duration::from_secs(2));
+    assert_eq!(subject.get(&Key::event(&tenant(1), 1)).await, None);
+    assert_eq!(subject.all(primary()).await, [lasting.clone()]);
+    assert_eq!(subject.all(primary().descending()).await, [lasting.clone()]);
+    assert_eq!(subject.all(index()).await, [lasting]);
+}
+
+pub(super) async fn an_expired_item_is_no_condition(subject: &Subject) {
+    let check = |condition| Action::Check { key: Key::event(&tenant(1), 1), conditions: vec![condition] };
+    subject.put(short_lived(subject, 1)).await;
+    subject.clock.advance(Duration::from_secs(11));
+    for condition in [
+        Condition::Exists,
+        Condition::Equals("n".to_owned(), json!(1)),
+        Condition::AtLeast("n".to_owned(), 0),
+    ] {
+        assert_eq!(failed_at(&subject.commit(vec![check(condition)]).await), Some(0));
+    }
+    for condition in [
+        Condition::NotExists,
+        Condition::Missing("n".to_owned()),
+        Condition::Differs("n".to_owned(), json!(1)),
+    ] {
+        subject.commit(vec![check(condition)]).await.unwrap();
+    }
+    let delete = Action::Delete { key: Key::event(&tenant(1), 1), conditions: vec![Condition::Exists] };
+    assert_eq!(failed_at(&subject.commit(vec![delete]).await), Some(0));
+    let fresh = item(Key::event(&tenant(1), 1), json!({"new": true}));
+    subject.commit(vec![Action::create(fresh.clone())]).await.unwrap();
+    assert_eq!(subject.get(&fresh.key).await, Some(fresh.clone()));
+    assert_eq!(failed_at(&subject.commit(vec![Action::create(fresh)]).await), Some(0));
+}
+
+pub(super) async fn an_update_of_an_expired_item_starts_anew(subject: &Subject) {
+    subject.put(short_lived(subject, 1)).await;
+    subject.clock.advance(Duration::from_secs(11));
+    let update = Action::Update {
+        key: Key::event(&tenant(1), 1),
+        set: attributes(json!({"new": true})),
+        add: [("n".to_owned(), 5)].into(),
+        remove: vec![],
+        indexes: [].into(),
+        conditions: vec![Condition::NotExists],
+    };
+    subject.commit(vec![update]).await.unwrap();
+    let fresh = item(Key::event(&tenant(1), 1), json!({"new": true, "n": 5}));
+    assert_eq!(subject.get(&fresh.key).await, Some(fresh));
+    subject.all_seen(Query::index(Index::Two, "TWO".to_owned(), 10), 0).await;
+}
