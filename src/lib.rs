@@ -1,1 +1,10 @@
-//! Being built.
+//! Tenantry: the composition root. [`node`] puts one machine's home together; [`cli`] is the command line.
+
+pub mod cli;
+pub mod demo;
+pub mod demo_service;
+pub mod invoker;
+pub mod logging;
+pub mod node;
+pub mod tls;
+pub mod workflows;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use tenantry_asl::Definition;
 
 /// Every workflow of this build: its name, the file's path in the repository, and its text.
@@ -42,7 +43,7 @@ impl std::error::Error for WorkflowFault {}
 #[derive(Clone)]
 pub struct Workflow {
     /// Its name.
-    pub name: &'static str,
+    pub name: String,
     /// The rendered text.
     pub text: String,
     /// What the text means.
@@ -102,7 +103,7 @@ pub fn render(text: &str, names: &BTreeMap<String, String>) -> Result<String, (u
 }
 
 /// Renders and parses one workflow.
-pub fn load_one(name: &'static str, file: &str, text: &str) -> Result<Workflow, Vec<WorkflowFault>> {
+pub fn load_one(name: &str, file: &str, text: &str) -> Result<Workflow, Vec<WorkflowFault>> {
     let text = render(text, &local_names()).map_err(|(line, column, message)| {
         vec![WorkflowFault { file: file.to_owned(), place: Some((line, column)), message }]
     })?;
@@ -120,28 +121,60 @@ pub fn load_one(name: &'static str, file: &str, text: &str) -> Result<Workflow, 
         .tasks()
         .iter()
         .filter_map(|task| {
-            let function = task.function_name.as_deref()?;
-            if tenantry_handlers::find(function).is_some() {
+            let function = task.function.as_deref()?;
+            if tenantry_handlers::registry::find(function).is_some() {
                 return None;
             }
             let message = format!("state {}: field Arguments.FunctionName: there is no step {function}", task.name);
             Some(WorkflowFault { file: file.to_owned(), place: None, message })
         })
         .collect();
-    if unknown.is_empty() { Ok(Workflow { name, text, definition }) } else { Err(unknown) }
+    if unknown.is_empty() { Ok(Workflow { name: name.to_owned(), text, definition }) } else { Err(unknown) }
 }
 
 /// Renders and parses every workflow of this build.
 pub fn load_all() -> Result<Vec<Workflow>, Vec<WorkflowFault>> {
+    load(None)
+}
+
+/// Renders and parses every workflow of this build, with those of a folder in place of the ones of the same name and
+/// beside them.
+pub fn load(folder: Option<&Path>) -> Result<Vec<Workflow>, Vec<WorkflowFault>> {
+    let mut sources: BTreeMap<String, (String, String)> = SOURCES
+        .iter()
+        .map(|(name, file, text)| ((*name).to_owned(), ((*file).to_owned(), (*text).to_owned())))
+        .collect();
+    if let Some(folder) = folder {
+        sources.extend(read_folder(folder)?);
+    }
     let mut workflows = Vec::new();
     let mut faults = Vec::new();
-    for (name, file, text) in SOURCES {
+    for (name, (file, text)) in &sources {
         match load_one(name, file, text) {
             Ok(workflow) => workflows.push(workflow),
             Err(found) => faults.extend(found),
         }
     }
     if faults.is_empty() { Ok(workflows) } else { Err(faults) }
+}
+
+type Sources = BTreeMap<String, (String, String)>;
+
+fn read_folder(folder: &Path) -> Result<Sources, Vec<WorkflowFault>> {
+    let fault = |path: &Path, error: std::io::Error| {
+        let message = format!("cannot be read: {error}");
+        vec![WorkflowFault { file: path.display().to_string(), place: None, message }]
+    };
+    let mut sources = Sources::new();
+    for entry in std::fs::read_dir(folder).map_err(|error| fault(folder, error))? {
+        let path = entry.map_err(|error| fault(folder, error))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".asl.json"));
+        if let Some(name) = name {
+            let text = std::fs::read_to_string(&path).map_err(|error| fault(&path, error))?;
+            sources.insert(name.to_owned(), (path.display().to_string(), text));
+        }
+    }
+    Ok(sources)
 }
 
 #[cfg(test)]

@@ -1,15 +1,12 @@
 //! A client of the HTTP API.
 
 use super::{CliError, Connection, Exit};
+use crate::node::{ADDRESS_FILE, TOKEN_FILE};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
 
-/// The file in the data folder that tells where its server listens.
-pub const ADDRESS_FILE: &str = "server.address";
-/// The file in the data folder that holds the administrator's token.
-pub const TOKEN_FILE: &str = "admin.token";
 
 /// A control plane and the way in.
 #[derive(Clone)]

@@ -96,6 +96,6 @@ fn farewell(processes: &Processes, exit: bool) {
          {program} --data-dir {dir} event tail --from-start\n\nCtrl-C ends both processes.",
         base = processes.base(),
         service = processes.service_base(),
-        token = processes.dir().join(crate::cli::TOKEN_FILE).display(),
+        token = processes.dir().join(crate::node::TOKEN_FILE).display(),
     );
 }

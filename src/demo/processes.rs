@@ -1,6 +1,7 @@
 //! The demonstration's processes: a server and a product service, both from this one binary.
 
-use crate::cli::{ADDRESS_FILE, CliError, Client, TOKEN_FILE};
+use crate::cli::{CliError, Client};
+use crate::node::{ADDRESS_FILE, TOKEN_FILE};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
