@@ -3,12 +3,12 @@
 //! `cargo run --example product_service` runs it beside your own control plane; `tenantry demo` runs it for you.
 //! It is on purpose one file, and shows the five things that a service which takes part has to get right:
 //!
-//! 1. **Register once**, however often this process or the control plane is restarted ([`Service::register`]).
-//! 2. **Trust nobody** who does not hold the secret: verify the bytes as they came ([`Service::take_in`]).
+//! 1. **Register once**, however often this process or the control plane is restarted (`Service::register`).
+//! 2. **Trust nobody** who does not hold the secret: verify the bytes as they came (`Service::take_in`).
 //! 3. **Keep the promise** that a 2xx is: the request is on disk before the answer, and is taken up again after a
-//!    crash ([`run`]).
-//! 4. **Make it once**, however often and in whatever order requests come ([`Service::provision`], [`Service::undo`]).
-//! 5. **Confirm until it is heard**: the control plane may be restarting just now ([`ControlPlane::post`]).
+//!    crash (`run`).
+//! 4. **Make it once**, however often and in whatever order requests come (`Service::provision`, `Service::undo`).
+//! 5. **Confirm until it is heard**: the control plane may be restarting just now (`ControlPlane::post`).
 
 use axum::Json;
 use axum::Router;
@@ -170,7 +170,7 @@ struct Service {
     url: String,
     control_plane: ControlPlane,
     store: Store,
-    /// Wakes [`Service::work`] with the id of a request.
+    /// Wakes `Service::work` with the id of a request.
     wake: mpsc::UnboundedSender<String>,
 }
 

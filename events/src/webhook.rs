@@ -199,7 +199,7 @@ mod tests {
         let (old, new) =
             (SigningSecret::parse(SECRET).unwrap(), SigningSecret::from_bytes(&[7; 32]).unwrap());
         let signed = sign(&new, ID, SECONDS, BODY);
-        let both = [old.clone(), new.clone()];
+        let both = [old.clone(), new];
         assert_eq!(verify(&both, ID, "1614265330", &signed, BODY, at(SECONDS)), Ok(()));
         assert_eq!(verify(&[old], ID, "1614265330", &signed, BODY, at(SECONDS)), Err(VerifyError::Signature));
         assert_eq!(verify(&[], ID, "1614265330", &signed, BODY, at(SECONDS)), Err(VerifyError::Signature));

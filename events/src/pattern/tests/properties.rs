@@ -127,7 +127,8 @@ proptest! {
             set.insert(key, pattern.clone());
         }
         let wanted: Vec<usize> = (0..patterns.len()).filter(|key| patterns[*key].matches(&event)).collect();
-        prop_assert_eq!(set.matches(&event).into_iter().copied().collect::<Vec<_>>(), wanted.clone());
+        let answered: Vec<usize> = set.matches(&event).into_iter().copied().collect();
+        prop_assert_eq!(&answered, &wanted);
         for key in wanted {
             set.remove(&key);
         }
