@@ -2,8 +2,12 @@
 
 use crate::OpenError;
 use crate::blobs::EmbeddedBlobs;
+use crate::bus::EmbeddedBus;
 use crate::data_keys::EmbeddedDataKeys;
+use crate::dead_letters::EmbeddedDeadLetters;
+use crate::journal::EmbeddedJournal;
 use crate::lock::DataFolder;
+use crate::queue::EmbeddedQueues;
 use crate::seal;
 use crate::store::{Store, StoreOptions};
 use crate::sweep::Sweeper;
@@ -41,6 +45,14 @@ pub struct EmbeddedHome {
     pub data_keys: Arc<EmbeddedDataKeys>,
     /// Large objects.
     pub blobs: Arc<EmbeddedBlobs>,
+    /// The queues.
+    pub queues: EmbeddedQueues,
+    /// The dead letters of all queues.
+    pub dead_letters: EmbeddedDeadLetters,
+    /// The bus.
+    pub bus: EmbeddedBus,
+    /// The engine's journal.
+    pub journal: EmbeddedJournal,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Ids and chance.
@@ -67,10 +79,16 @@ impl EmbeddedHome {
             None => EmbeddedTable::open(store.clone(), Arc::clone(&clock))?,
             Some(lag) => EmbeddedTable::open_with_stale_indexes(store.clone(), Arc::clone(&clock), lag)?,
         };
+        let data_keys = EmbeddedDataKeys::open(store.clone(), master.clone(), Arc::clone(&ids))?;
+        let queues = EmbeddedQueues::open(store.clone(), Arc::clone(&clock), Arc::clone(&ids))?;
         Ok(Self {
+            dead_letters: EmbeddedDeadLetters::new(queues.clone()),
+            bus: EmbeddedBus::open(queues.clone())?,
+            journal: EmbeddedJournal::open(queues.clone(), data_keys.clone())?,
+            queues,
             table: Arc::new(table),
-            vault: Arc::new(EmbeddedVault::open(store.clone(), master.clone(), Arc::clone(&ids))?),
-            data_keys: Arc::new(EmbeddedDataKeys::open(store.clone(), master, Arc::clone(&ids))?),
+            vault: Arc::new(EmbeddedVault::open(store.clone(), master, Arc::clone(&ids))?),
+            data_keys: Arc::new(data_keys),
             blobs: Arc::new(EmbeddedBlobs::open(store.folder())?),
             store,
             clock,

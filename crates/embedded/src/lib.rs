@@ -1,11 +1,16 @@
 //! The ports and the journal on one machine: one SQLite file, one data folder, one process.
 
 mod blobs;
+mod bus;
+mod cursor;
 mod data_keys;
+mod dead_letters;
 mod error;
 mod home;
+mod journal;
 mod key_cache;
 pub mod lock;
+mod queue;
 mod seal;
 pub mod store;
 mod sweep;
@@ -14,9 +19,13 @@ mod table;
 mod vault;
 
 pub use blobs::EmbeddedBlobs;
+pub use bus::EmbeddedBus;
 pub use data_keys::EmbeddedDataKeys;
+pub use dead_letters::EmbeddedDeadLetters;
 pub use error::OpenError;
 pub use home::{EmbeddedHome, HomeOptions};
+pub use journal::EmbeddedJournal;
+pub use queue::{EmbeddedQueue, EmbeddedQueues, QueueName};
 pub use seal::MASTER_KEY_FILE;
 pub use store::{Store, StoreOptions};
 pub use sweep::Sweeper;
