@@ -13,21 +13,26 @@ pub mod errors;
 mod evaluator;
 mod event;
 mod expression;
+mod hex;
 mod history;
+mod jsonata;
 pub mod limits;
+mod random;
 mod state;
 mod step;
+mod time;
 mod transition;
 
 pub use action::{Action, Closed, PendingTask, Timer, TimerKey};
 pub use context::ContextObject;
-pub use definition::{Definition, TaskInfo};
+pub use definition::{Definition, TaskInfo, parse, validate};
 pub use diagnostic::{Diagnostic, Severity};
 pub use evaluator::{EvaluationError, Evaluator, Scope};
 pub use event::{Event, Identity};
 pub use expression::Expression;
 pub(crate) use expression::Template;
 pub use history::HistoryEvent;
+pub use jsonata::JsonataEvaluator;
 pub use state::{Change, ExecutionState, Variables};
 pub use step::step;
 pub use transition::{Env, Transition};
@@ -38,26 +43,3 @@ pub type TaskId = u64;
 /// Stands for the task's token wherever `$states.context.Task.Token` flowed; the runtime replaces it at dispatch. From
 /// the private-use area, so that no honest text holds it.
 pub const TASK_TOKEN_PLACEHOLDER: &str = "\u{f8ff}[task token]\u{f8ff}";
-
-/// Reads a definition.
-///
-/// # Errors
-/// All that keeps it from running, each with its state, field, line and column.
-pub fn parse(text: &str) -> Result<Definition, Vec<Diagnostic>> {
-    let _ = text;
-    Err(Vec::new())
-}
-
-/// JSONata behind our seam.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct JsonataEvaluator;
-
-impl Evaluator for JsonataEvaluator {
-    fn evaluate(
-        &self,
-        _expression: &Expression,
-        _scope: &Scope<'_>,
-    ) -> Result<Option<serde_json::Value>, EvaluationError> {
-        Ok(None)
-    }
-}

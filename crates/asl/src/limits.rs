@@ -14,3 +14,6 @@ pub const VARIABLE_NAME_LENGTH_MAX: usize = 80;
 pub const INLINE_MAP_CONCURRENCY_MAX: u64 = 40;
 /// Largest number of seconds in a definition.
 pub const SECONDS_MAX: u64 = 99_999_999;
+/// Deepest nesting of a payload. Ours, not AWS's: what is journaled must be readable again, and readers of JSON stop at
+/// 128 levels, of which the journal's own rows take some.
+pub const PAYLOAD_DEPTH_MAX: usize = 100;

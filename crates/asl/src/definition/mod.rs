@@ -1,9 +1,12 @@
 //! Definitions: what was parsed, and what one may ask of it.
 
 pub(crate) mod model;
+mod parse;
 pub(crate) mod retry;
+mod source;
 
 pub use model::Definition;
+pub use parse::{parse, validate};
 
 /// One Task state, at any depth.
 #[derive(Debug, Clone, PartialEq, Eq)]

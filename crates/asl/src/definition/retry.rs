@@ -2,6 +2,7 @@
 //! <https://states-language.net/spec.html#errors>
 
 use super::model::Results;
+use crate::errors;
 use std::sync::Arc;
 
 /// One rule of a Retry field.
@@ -40,23 +41,17 @@ impl Retrier {
 
 /// Whether a list of error names takes an error.
 ///
-/// `States.TaskFailed` takes every error but `States.Timeout`. `States.Timeout` takes `States.HeartbeatTimeout` too.
-/// `States.ALL` takes every error but `States.DataLimitExceeded` and `States.Runtime`, which must be named (the former)
-/// or can never be taken (the latter).
+/// `States.TaskFailed` takes every error but the timeouts; `States.Timeout` takes a missed heartbeat too; `States.ALL`
+/// takes everything but `States.Runtime`, which nothing takes. (AWS's page says that `States.ALL` leaves out
+/// `States.DataLimitExceeded`; recorded executions show it caught.)
 /// <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html>
 pub(crate) fn takes(names: &[String], error: &str) -> bool {
-    if error == crate::errors::RUNTIME {
-        return false;
-    }
-    names.iter().any(|name| match name.as_str() {
-        crate::errors::ALL => error != crate::errors::DATA_LIMIT_EXCEEDED,
-        crate::errors::TASK_FAILED => {
-            !matches!(
-                error,
-                crate::errors::TIMEOUT | crate::errors::HEARTBEAT_TIMEOUT | crate::errors::DATA_LIMIT_EXCEEDED
-            )
-        }
-        crate::errors::TIMEOUT => matches!(error, crate::errors::TIMEOUT | crate::errors::HEARTBEAT_TIMEOUT),
-        name => name == error,
-    })
+    let timeout = matches!(error, errors::TIMEOUT | errors::HEARTBEAT_TIMEOUT);
+    error != errors::RUNTIME
+        && names.iter().any(|name| match name.as_str() {
+            errors::ALL => true,
+            errors::TASK_FAILED => !timeout,
+            errors::TIMEOUT => timeout,
+            name => name == error,
+        })
 }

@@ -37,7 +37,7 @@ pub struct Change {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub(crate) enum TaskChange {
-    Scheduled { frame: FrameId, task: PendingTask },
+    Scheduled { frame: FrameId, at_ms: i64, task: PendingTask },
     Submitted,
     Gone,
 }
@@ -55,7 +55,7 @@ pub(crate) enum FrameChange {
 pub(crate) struct FramePatch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<Arc<str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     input: Option<Payload>,
     /// Variables that were set; none is ever unset.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -125,8 +125,8 @@ impl Change {
         }
         for (&id, change) in &self.tasks {
             match change {
-                TaskChange::Scheduled { frame, task } => {
-                    state.tasks.insert(id, TaskEntry { frame: *frame, task: task.clone() });
+                TaskChange::Scheduled { frame, at_ms, task } => {
+                    state.tasks.insert(id, TaskEntry { frame: *frame, at_ms: *at_ms, task: task.clone() });
                 }
                 TaskChange::Submitted => {
                     if let Some(entry) = state.tasks.get_mut(&id) {
@@ -200,6 +200,11 @@ impl FramePatch {
             frame.activity = activity.clone();
         }
     }
+}
+
+/// A payload that is there, even where it is null.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Payload>, D::Error> {
+    Payload::deserialize(deserializer).map(Some)
 }
 
 fn assigned(before: &Arc<Variables>, after: &Arc<Variables>) -> Variables {

@@ -4,7 +4,7 @@ mod change;
 mod frame;
 
 pub use change::Change;
-pub(crate) use change::{FrameChange, TaskChange};
+pub(crate) use change::{FrameChange, FramePatch, TaskChange};
 pub(crate) use frame::{Activity, Fan, Frame, FrameId, ROOT};
 
 use crate::{Closed, Identity, PendingTask, TaskId, Timer, TimerKey, entries};
@@ -31,6 +31,8 @@ pub(crate) struct Start {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct TaskEntry {
     pub(crate) frame: FrameId,
+    /// When it was scheduled.
+    pub(crate) at_ms: i64,
     pub(crate) task: PendingTask,
 }
 
@@ -118,8 +120,9 @@ impl ExecutionState {
     /// Whether nothing is in flight but submitted tasks and timers: nothing will happen soon, so that the runtime may
     /// put it aside. A closed execution is parked too.
     pub fn is_parked(&self) -> bool {
-        self.is_started()
-            && self.tasks.values().all(|entry| entry.task.submitted)
-            && !self.frames.values().any(|frame| frame.activity == Activity::Ready)
+        self.closed.is_some()
+            || self.is_started()
+                && self.tasks.values().all(|entry| entry.task.submitted)
+                && !self.frames.values().any(|frame| frame.activity == Activity::Ready)
     }
 }

@@ -1,11 +1,55 @@
-//! The pure step.
+//! The pure step: one event in, one transition out.
+//!
+//! [`Run`] is a copy-on-write view of the state. Handlers change frames, tasks and timers in it; at the end it becomes
+//! the [`crate::Change`] of exactly what was touched.
+
+mod close;
+mod evaluate;
+mod failure;
+mod fan;
+mod history;
+mod receive;
+mod redrive;
+mod results;
+mod run;
+mod states;
 
 use crate::{Definition, Env, Event, ExecutionState, Transition};
+use run::Run;
 
 /// What one event leads to: the state's change, the history events and the actions. Total: an event that no longer
 /// matters gives an empty [`Transition`]. The state itself is not touched; fold the change in with
 /// [`ExecutionState::apply`].
 pub fn step(definition: &Definition, state: &ExecutionState, event: &Event, env: &Env<'_>) -> Transition {
-    let _ = (definition, state, event, env);
-    Transition::default()
+    let mut run = Run::new(definition, state, env);
+    run.receive(event);
+    run.drive();
+    run.into_transition()
+}
+
+/// Why a state did not succeed.
+#[derive(Debug, Clone, Default)]
+struct Failure {
+    /// The error's name; a Fail state may leave it out.
+    error: Option<String>,
+    cause: Option<String>,
+    /// Whether the rules may also match it as `States.HeartbeatTimeout`.
+    missed_heartbeat: bool,
+    /// Whether no rule of the state that failed may take it: an error in a Catch rule's own expressions.
+    beyond_rules: bool,
+}
+
+impl Failure {
+    fn new(error: &str, cause: impl Into<String>) -> Self {
+        Failure { error: Some(error.to_owned()), cause: Some(cause.into()), ..Failure::default() }
+    }
+
+    /// The name that Retry and Catch match.
+    fn matched(&self) -> &str {
+        if self.missed_heartbeat {
+            crate::errors::HEARTBEAT_TIMEOUT
+        } else {
+            self.error.as_deref().unwrap_or_default()
+        }
+    }
 }

@@ -1,0 +1,159 @@
+//! Failures: Retry, then Catch, then the state around, then the execution.
+
+use super::Failure;
+use super::history::{details, last_of, nothing};
+use super::run::Run;
+use crate::TimerKey;
+use crate::definition::model::Kind;
+use crate::definition::retry::takes;
+use crate::random::Random;
+use crate::state::{Activity, FrameId, ROOT};
+use serde_json::json;
+
+impl Run<'_> {
+    /// The state that a frame stands in failed.
+    pub(super) fn fail(&mut self, id: FrameId, failure: Failure) {
+        let Some(state) = self.state_of(id) else { return };
+        let fans = matches!(state.kind, Kind::Parallel { .. } | Kind::Map(_));
+        if fans {
+            self.abort_children(id);
+        }
+        let ruled = !failure.beyond_rules;
+        if ruled && self.retries(id, &failure) {
+            return;
+        }
+        if fans {
+            self.chain(id, format!("{}StateFailed", state.kind.event_prefix()), nothing());
+        }
+        let caught = state.catch.iter().position(|rule| ruled && takes(&rule.errors, failure.matched()));
+        if let Some(index) = caught {
+            self.remove_children(id);
+            return self.leave_by_catch(id, index, &failure);
+        }
+        let failure = Failure { beyond_rules: false, ..failure };
+        if let Some(frame) = self.frame_mut(id)
+            && !matches!(frame.activity, Activity::Fan(_))
+        {
+            frame.activity = Activity::Failed { error: failure.error.clone() };
+        }
+        if id == ROOT { self.close_failed(failure) } else { self.child_failed(id, failure) }
+    }
+
+    /// Sets the pause before a retry, where a Retry rule grants one.
+    /// <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html#error-handling-retrying-after-an-error>
+    fn retries(&mut self, id: FrameId, failure: &Failure) -> bool {
+        let Some(state) = self.state_of(id) else { return false };
+        let found = state.retry.iter().enumerate().find(|(_, rule)| takes(&rule.errors, failure.matched()));
+        let Some((index, rule)) = found else { return false };
+        let used = self.frame(id).and_then(|frame| frame.retries.get(index).copied()).unwrap_or(0);
+        if used >= rule.max_attempts {
+            return false;
+        }
+        let mut pause_seconds = rule.pause_seconds(used);
+        if rule.full_jitter {
+            pause_seconds *= Random::new(self.next_seed()).unit();
+        }
+        self.remove_children(id);
+        if let Some(frame) = self.frame_mut(id) {
+            if frame.retries.len() <= index {
+                frame.retries.resize(index + 1, 0);
+            }
+            frame.retries[index] += 1;
+            frame.items = None;
+            frame.activity = Activity::Backoff;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "at most a year of milliseconds")]
+        let pause_ms = (pause_seconds * 1000.0).round() as i64;
+        self.set_timer(TimerKey::Frame(id), self.env.now_ms.saturating_add(pause_ms));
+        true
+    }
+
+    /// A branch or iteration failed: its siblings are cut off, and the state around fails with the same error.
+    fn child_failed(&mut self, id: FrameId, failure: Failure) {
+        let Some(parent) = self.frame(id).and_then(|frame| frame.parent) else { return };
+        if let Some((index, name)) = self.iteration(parent, id) {
+            let failed = json!({"index": index, "name": name});
+            self.beside(id, "MapIterationFailed", details("mapIterationFailedEventDetails", failed));
+        }
+        let event = self.frame(id).map_or(0, last_of);
+        if matches!(self.state_of(id).map(|state| &state.kind), Some(Kind::Task(_))) {
+            self.record(event, "TaskStateAborted", nothing());
+        }
+        if let Some(frame) = self.frame_mut(parent) {
+            frame.event = event;
+            if let Activity::Fan(fan) = &mut frame.activity {
+                fan.running = fan.running.saturating_sub(1);
+            }
+        }
+        self.fail(parent, failure);
+    }
+
+    /// Cuts off every child that still runs. They stay, for a redrive.
+    fn abort_children(&mut self, id: FrameId) {
+        let Some(frame) = self.frame(id) else { return };
+        let Activity::Fan(fan) = frame.activity else { return };
+        let event = last_of(frame);
+        for child in fan.first..fan.first + fan.started {
+            self.abort_frame(id, child, event);
+        }
+        if let Some(frame) = self.frame_mut(id)
+            && let Activity::Fan(fan) = &mut frame.activity
+        {
+            fan.running = 0;
+        }
+    }
+
+    fn abort_frame(&mut self, parent: FrameId, id: FrameId, event: u64) {
+        let Some(activity) = self.frame(id).map(|frame| frame.activity.clone()) else { return };
+        if matches!(activity, Activity::Succeeded { .. } | Activity::Failed { .. } | Activity::Aborted) {
+            return;
+        }
+        if let Activity::Fan(fan) = &activity
+            && fan.running == 0
+        {
+            return;
+        }
+        if let Some((index, name)) = self.iteration(parent, id) {
+            let aborted = json!({"index": index, "name": name});
+            self.record(event, "MapIterationAborted", details("mapIterationAbortedEventDetails", aborted));
+        }
+        self.queue.retain(|work| work.frame() != id);
+        self.clear_timer(TimerKey::Frame(id));
+        let prefix = self.state_of(id).map_or("", |state| state.kind.event_prefix());
+        match activity {
+            // Not entered yet: there is no state to abort, and a redrive enters it.
+            Activity::Ready => return,
+            Activity::Task { task } => self.abandon_task(task),
+            Activity::Fan(_) => self.abort_children(id),
+            _ => {}
+        }
+        self.record(event, format!("{prefix}StateAborted"), nothing());
+        if let Some(frame) = self.frame_mut(id)
+            && !matches!(frame.activity, Activity::Fan(_))
+        {
+            frame.activity = Activity::Aborted;
+        }
+    }
+
+    /// Forgets the children: their state starts anew, or is left.
+    pub(super) fn remove_children(&mut self, id: FrameId) {
+        let Some(Activity::Fan(fan)) = self.frame(id).map(|frame| frame.activity.clone()) else { return };
+        for child in fan.first..fan.first + fan.started {
+            self.remove_children(child);
+            self.remove_frame(child);
+        }
+        if let Some(frame) = self.frame_mut(id) {
+            frame.items = None;
+            frame.activity = Activity::Aborted;
+        }
+    }
+
+    /// A child's place, where its parent stands in a Map state, and that state's name.
+    pub(super) fn iteration(&self, parent: FrameId, child: FrameId) -> Option<(u64, String)> {
+        let frame = self.frame(parent)?;
+        match (&frame.activity, &self.state_of(parent)?.kind) {
+            (Activity::Fan(fan), Kind::Map(_)) => Some((child - fan.first, frame.state.to_string())),
+            _ => None,
+        }
+    }
+}

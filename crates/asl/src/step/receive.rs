@@ -1,0 +1,184 @@
+//! What each event from outside does first.
+
+use super::Failure;
+use super::history::{details, error_and_cause, untruncated};
+use super::run::{Run, Work};
+use crate::errors::{DATA_LIMIT_EXCEEDED, TIMEOUT};
+use crate::state::{Activity, Frame, FrameId, Payload, ROOT, Start, Variables};
+use crate::{Closed, Event, Identity, TaskId, TimerKey};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+impl Run<'_> {
+    pub(super) fn receive(&mut self, event: &Event) {
+        let open = self.base.start.is_some() && self.base.closed.is_none();
+        match event {
+            Event::Started { input, identity } if self.base.start.is_none() => self.started(input, identity),
+            Event::Redriven if self.base.is_redrivable() => self.redrive(),
+            Event::TaskSubmitted { task, started_at_ms, output } if open => {
+                self.task_submitted(*task, *started_at_ms, output);
+            }
+            Event::TaskSucceeded { task, started_at_ms, output } if open => {
+                self.task_succeeded(*task, *started_at_ms, output);
+            }
+            Event::TaskFailed { task, started_at_ms, error, cause } if open => {
+                self.task_failed(*task, *started_at_ms, error, cause.as_deref());
+            }
+            Event::TaskHeartbeat { task } if open => self.task_heartbeat(*task),
+            Event::TimerFired { timer } if open => self.timer_fired(*timer),
+            Event::Aborted { error, cause } if open => self.abort(error.clone(), cause.clone()),
+            // Too early, too late or a second time.
+            _ => {}
+        }
+    }
+
+    fn started(&mut self, input: &Value, identity: &Identity) {
+        let input: Payload = Arc::new(input.clone());
+        let now_ms = self.env.now_ms;
+        self.start =
+            Some(Arc::new(Start { identity: identity.clone(), input: Arc::clone(&input), at_ms: now_ms }));
+        let text = self.write(&input);
+        let shown = text.as_deref().unwrap_or_default();
+        let started = json!({"input": shown, "inputDetails": untruncated(), "roleArn": identity.role_arn});
+        self.record(0, "ExecutionStarted", details("executionStartedEventDetails", started));
+        self.reserve_frames(1);
+        if text.is_none() {
+            // No frame: there is nothing that a redrive could mend.
+            let cause =
+                "The execution's input has a size exceeding the maximum number of bytes service limit.";
+            return self.close_failed(Failure::new(DATA_LIMIT_EXCEEDED, cause));
+        }
+        let frame = Frame {
+            parent: None,
+            state: Arc::clone(&self.definition.start_at),
+            input,
+            variables: Arc::new(Variables::new()),
+            event: 0,
+            entered_event: 0,
+            entered_at_ms: now_ms,
+            retries: Vec::new(),
+            items: None,
+            activity: Activity::Ready,
+        };
+        self.put_frame(ROOT, frame);
+        self.set_execution_timer();
+        self.queue.push_back(Work::Enter(ROOT));
+    }
+
+    pub(super) fn set_execution_timer(&mut self) {
+        if let Some(seconds) = self.definition.timeout_seconds {
+            self.set_timer(TimerKey::Execution, self.after_seconds(seconds));
+        }
+    }
+
+    pub(super) fn after_seconds(&self, seconds: u64) -> i64 {
+        self.env.now_ms.saturating_add(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000))
+    }
+
+    /// The frame that waits for a task, with `TaskStarted` recorded where it was not yet.
+    fn answered(&mut self, task: TaskId, started_at_ms: i64) -> Option<FrameId> {
+        let (frame, pending) = self.task(task)?;
+        let submitted = pending.submitted;
+        if !submitted {
+            self.record_task_started(frame, started_at_ms);
+        }
+        Some(frame)
+    }
+
+    fn task_submitted(&mut self, task: TaskId, started_at_ms: i64, output: &Value) {
+        let Some((frame, pending)) = self.task(task) else { return };
+        if pending.submitted {
+            return;
+        }
+        self.record_task_started(frame, started_at_ms);
+        let output: Payload = Arc::new(output.clone());
+        let text = self.write(&output).unwrap_or_else(|| Arc::from("\"\""));
+        self.record_task(frame, "Submitted", json!({"output": &*text, "outputDetails": untruncated()}));
+        self.mark_submitted(task);
+    }
+
+    fn task_succeeded(&mut self, task: TaskId, started_at_ms: i64, output: &Value) {
+        let Some(frame) = self.answered(task, started_at_ms) else { return };
+        self.settle_task(task);
+        let output: Payload = Arc::new(output.clone());
+        match self.write(&output) {
+            Some(text) => {
+                self.record_task(
+                    frame,
+                    "Succeeded",
+                    json!({"output": &*text, "outputDetails": untruncated()}),
+                );
+                self.succeed(frame, output);
+            }
+            None => {
+                let service =
+                    self.resource_of(frame).map_or(String::new(), |resource| resource.service.clone());
+                let cause = format!(
+                    "The state/task '{service}' returned a result with a size exceeding the maximum number of bytes service limit."
+                );
+                self.fail_task(frame, "Failed", Failure::new(DATA_LIMIT_EXCEEDED, cause));
+            }
+        }
+    }
+
+    fn task_failed(&mut self, task: TaskId, started_at_ms: i64, error: &str, cause: Option<&str>) {
+        let Some(frame) = self.answered(task, started_at_ms) else { return };
+        self.settle_task(task);
+        let failure =
+            Failure { error: Some(error.to_owned()), cause: cause.map(str::to_owned), ..Failure::default() };
+        self.fail_task(frame, "Failed", failure);
+    }
+
+    fn task_heartbeat(&mut self, task: TaskId) {
+        let Some((_, pending)) = self.task(task) else { return };
+        if let Some(seconds) = pending.heartbeat_seconds {
+            self.set_timer(TimerKey::TaskHeartbeat(task), self.after_seconds(seconds));
+        }
+    }
+
+    fn timer_fired(&mut self, key: TimerKey) {
+        // One that was moved or cleared in the meantime does not matter.
+        if self.timer(key).is_none_or(|at_ms| at_ms > self.env.now_ms) {
+            return;
+        }
+        self.fired = Some(key);
+        self.clear_timer(key);
+        match key {
+            TimerKey::Frame(id) => match self.frame(id).map(|frame| &frame.activity) {
+                Some(Activity::Ready) => self.queue.push_back(Work::Enter(id)),
+                Some(Activity::Backoff) => self.queue.push_back(Work::Execute(id)),
+                Some(Activity::Waiting) => self.succeed_with_input(id),
+                _ => {}
+            },
+            TimerKey::TaskTimeout(task) => self.task_timed_out(task, false),
+            TimerKey::TaskHeartbeat(task) => self.task_timed_out(task, true),
+            TimerKey::Execution => self.time_out(),
+        }
+    }
+
+    fn task_timed_out(&mut self, task: TaskId, missed_heartbeat: bool) {
+        let scheduled_at_ms = self.base.tasks.get(&task).map_or(self.env.now_ms, |entry| entry.at_ms);
+        let Some(frame) = self.answered(task, scheduled_at_ms) else { return };
+        self.abandon_task(task);
+        let failure = Failure { error: Some(TIMEOUT.to_owned()), missed_heartbeat, ..Failure::default() };
+        self.fail_task(frame, "TimedOut", failure);
+    }
+
+    /// Records how a task ended without success, and lets its state deal with it.
+    fn fail_task(&mut self, frame: FrameId, how: &str, failure: Failure) {
+        let members = error_and_cause(failure.error.as_deref(), failure.cause.as_deref());
+        self.record_task(frame, how, Value::Object(members));
+        self.fail(frame, failure);
+    }
+
+    fn abort(&mut self, error: Option<String>, cause: Option<String>) {
+        let members = error_and_cause(error.as_deref(), cause.as_deref());
+        let details = details("executionAbortedEventDetails", Value::Object(members));
+        self.close(Closed::Aborted { error, cause }, 0, "ExecutionAborted", details);
+    }
+
+    fn time_out(&mut self) {
+        let details = details("executionTimedOutEventDetails", json!({}));
+        self.close(Closed::TimedOut, 0, "ExecutionTimedOut", details);
+    }
+}
