@@ -129,3 +129,43 @@ pub fn event_bridge_json(event: &BusEvent) -> Value {
         "detail": event.detail,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Pattern;
+
+    #[test]
+    fn the_bus_and_a_pattern_see_the_envelope() {
+        let envelope: Envelope = serde_json::from_str(EventType::TenantProvisioned.example()).unwrap();
+        let event = envelope.to_bus_event();
+        assert_eq!((event.source.as_str(), event.detail_type.as_str()), ("tenantry", "TenantProvisioned"));
+        assert_eq!((&event.event_id, event.sequence), (&envelope.event_id, envelope.sequence));
+        assert_eq!(serde_json::from_value::<Envelope>(event.detail.clone()).unwrap(), envelope);
+
+        let seen = event_bridge_json(&event);
+        assert_eq!(seen["time"], "2026-03-01T12:00:03Z");
+        assert_eq!(seen["resources"], json!([envelope.tenant_id]));
+        for (pattern, good) in [
+            (json!({"source": ["tenantry"], "detail-type": [{"prefix": "TenantProv"}]}), true),
+            (json!({"detail": {"data": {"plan": ["pro"]}, "sequence": [{"numeric": [">", 2]}]}}), true),
+            (json!({"resources": [envelope.tenant_id]}), true),
+            (json!({"detail": {"data": {"plan": ["free"]}}}), false),
+        ] {
+            assert_eq!(Pattern::parse(&pattern).unwrap().matches(&seen), good, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_envelope_says_why() {
+        for (bad, word) in [
+            (json!(1), "not an envelope"),
+            (json!({}), "missing field"),
+            (json!({"specVersion": "2.1"}), "specVersion is \"2.1\""),
+            (json!({"specVersion": 1}), "not an envelope"),
+        ] {
+            let error = Envelope::read(bad).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+}
