@@ -20,19 +20,13 @@ pub enum Disposition {
     /// Send this instead, then delete it. Unlike hiding it, this does not count as another receive.
     Instead(OutgoingMessage),
     /// Nobody can handle it: make it a dead letter, then delete it.
-    Bury {
-        /// Why.
-        reason: DeadReason,
-        /// The text that the dead letter keeps; the message's own where `None`.
-        body: Option<String>,
-    },
+    Bury(DeadReason),
 }
 
 impl Disposition {
-    /// A dead letter with the message's own text.
+    /// A dead letter; `message` holds no secret.
     pub fn bury(code: &str, message: impl Into<String>) -> Self {
-        let reason = DeadReason { code: code.to_owned(), message: message.into() };
-        Disposition::Bury { reason, body: None }
+        Disposition::Bury(DeadReason { code: code.to_owned(), message: message.into() })
     }
 }
 
@@ -55,12 +49,12 @@ pub async fn settle(
         Disposition::Instead(outgoing) => {
             queue.send(vec![outgoing]).await?;
         }
-        Disposition::Bury { reason, body } => {
+        Disposition::Bury(reason) => {
             tracing::warn!(queue = queue_name, message = %message.id, code = reason.code, "a message became a dead letter");
             let letter = DeadLetter {
                 queue: queue_name.to_owned(),
                 id: message.id.clone(),
-                body: body.unwrap_or_else(|| message.body.clone()),
+                body: message.body.clone(),
                 group: message.group.clone(),
                 receive_count: message.receive_count,
                 reason,

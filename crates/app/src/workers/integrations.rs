@@ -79,13 +79,12 @@ impl IntegrationWorker {
             Ok(()) | Err(TaskTokenError::OutputTooLarge) => {}
         }
         let started_at = self.announce(&request).await?;
+        if request.try_number > 1 {
+            // Before the call: after it, the service's answer may have brought the step to its end already.
+            self.note(&request, started_at, ProgressState::Waiting, None, None).await?;
+        }
         match self.verdict(&request).await? {
-            Verdict::Taken => {
-                if request.try_number > 1 {
-                    self.note(&request, started_at, ProgressState::Waiting, None, None).await?;
-                }
-                Ok(Disposition::Done)
-            }
+            Verdict::Taken => Ok(Disposition::Done),
             Verdict::Refused(cause) => {
                 let cause = request.without_token(&cause);
                 self.fail(&request, started_at, REJECTED, cause).await

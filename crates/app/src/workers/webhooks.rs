@@ -33,9 +33,7 @@ use tenantry_core::{BoxFuture, TenantId, limits};
 use tenantry_events::Pattern;
 
 pub(crate) use message::news;
-
-/// The header that tells a replay from a first delivery.
-pub const REPLAY_HEADER: &str = "tenantry-replay";
+pub use tenantry_events::subscriber::REPLAY_HEADER;
 
 /// How the sender works.
 #[derive(Debug, Clone)]

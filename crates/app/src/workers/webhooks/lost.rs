@@ -15,7 +15,7 @@ use tenantry_events::ledger::AuditOutcome;
 use tenantry_events::{Change, DeliveryFailed, Envelope, EventType};
 
 /// The dead letter's reason.
-pub(super) const EXHAUSTED: &str = "delivery_exhausted";
+const EXHAUSTED: &str = "delivery_exhausted";
 /// How often a lost race for the tenant's row is run again.
 const RACES_MAX: usize = 10;
 
@@ -48,7 +48,7 @@ pub(super) async fn bury(ports: &Ports, lost: &Lost<'_>) -> Result<(), WorkerErr
         deliveries = label(subscriber, &event.tenant_id), event = %event.event_id, tries,
         error = lost.reason(), "an event could not be delivered and is a dead letter"
     );
-    let news = News::of(&subscriber.record.subscription_id, &event.tenant_id, event.sequence).as_replay();
+    let news = News::of(&subscriber.record.subscription_id, &event.tenant_id, event.sequence).into_replay();
     let message = format!(
         "{} {} (number {} of its tenant) was tried {tries} times; the last time {}",
         event.event_type,

@@ -58,7 +58,7 @@ impl News {
     }
 
     /// Exactly this event, whatever the cursor says.
-    pub(super) fn as_replay(mut self) -> Self {
+    pub(super) fn into_replay(mut self) -> Self {
         self.replay = true;
         self
     }
@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(news.body(), body);
         assert_eq!(serde_json::from_str::<News>(&body).unwrap(), news);
         assert_eq!(news.group(), format!("{subscription}#{tenant}"));
-        let second = news.as_replay().next_try();
+        let second = news.into_replay().next_try();
         assert_eq!(serde_json::from_str::<News>(&second.body()).unwrap().try_number, 2);
         assert!(second.afresh().body().ends_with(r#""replay":true}"#));
     }

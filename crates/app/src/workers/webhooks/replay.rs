@@ -3,7 +3,7 @@
 
 use super::super::error::WorkerError;
 use super::super::rows;
-use super::lost::EXHAUSTED;
+use super::lost::{self, Lost};
 use super::message::News;
 use super::{Subscriber, WebhookSender, attempt};
 use crate::workers::consume::Disposition;
@@ -11,7 +11,6 @@ use std::time::Duration;
 use tenantry_core::keys::Key;
 use tenantry_core::limits;
 use tenantry_core::model::DeliveryOutcome;
-use tenantry_core::ports::DeadReason;
 use tenantry_events::Envelope;
 
 impl WebhookSender {
@@ -41,16 +40,11 @@ impl WebhookSender {
             rows::commit(&self.ports, vec![log]).await?;
             return Ok(Disposition::Instead(news.next_try().message(wait)));
         }
+        // The same dead letter as that of the first delivery, where that was lost too. Its gap was told of then.
+        lost::bury(&self.ports, &Lost { subscriber, event: &event, attempt: &attempt, tries: try_number })
+            .await?;
         let log = attempt.log(subscriber, &event, try_number, DeliveryOutcome::DeadLetter, true, None);
         rows::commit(&self.ports, vec![log]).await?;
-        let message = format!(
-            "{} {} (number {} of its tenant) was sent again {try_number} times; the last time {}",
-            event.event_type,
-            event.event_id,
-            event.sequence,
-            attempt.error.as_deref().unwrap_or("it was not acknowledged")
-        );
-        let reason = DeadReason { code: EXHAUSTED.to_owned(), message };
-        Ok(Disposition::Bury { reason, body: Some(news.afresh().body()) })
+        Ok(Disposition::Done)
     }
 }
