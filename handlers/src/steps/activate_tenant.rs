@@ -43,7 +43,7 @@ pub(crate) async fn undo(run: &Run<'_>, input: Value) -> Result<Value, StepError
         }
         let (_, actions) = Change::of(&tenant)
             .correlation(&run.call.operation_id)
-            .audit("tenant.activation_given_up", ACTOR, None)
+            .audit("tenant.give_up_activation", ACTOR, None)
             .build(run.ctx.ids.as_ref(), run.now())?;
         match run.finish(actions).await? {
             Committed::Yes => return Ok(json!({ "active": false })),
@@ -79,7 +79,7 @@ fn activation(run: &Run<'_>, tenant: &Tenant, operation: &Operation) -> Result<V
             cell,
             external_id: tenant.external_id.clone(),
         })
-        .audit("tenant.provisioned", ACTOR, None)
+        .audit("tenant.activate", ACTOR, None)
         .build(run.ctx.ids.as_ref(), now)?;
     let (_, action) = change_operation(operation, now, false, |operation| {
         operation.phase = OperationPhase::Succeeded;

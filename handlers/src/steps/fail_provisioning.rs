@@ -88,7 +88,7 @@ fn failed(
             generation: call.generation,
             error: error.clone(),
         })
-        .audit("tenant.provisioning_failed", ACTOR, Some(&error.message))
+        .audit("tenant.fail_provisioning", ACTOR, Some(&error.message))
         .outcome(AuditOutcome::Failed)
         .build(run.ctx.ids.as_ref(), now)?;
     let (_, action) = change_operation(operation, now, false, |operation| {

@@ -33,7 +33,7 @@ pub(crate) async fn run(run: &Run<'_>, input: Value) -> Result<Value, StepError>
         let (_, mut actions) = Change::of(&tenant)
             .correlation(&run.call.operation_id)
             .edit(|tenant| tenant.cell = Some(cell.name.clone()))
-            .audit("tenant.placed", ACTOR, None)
+            .audit("tenant.place", ACTOR, None)
             .build(run.ctx.ids.as_ref(), run.now())?;
         let spec = resource::spec(json!({ "cell": cell.name, "capacityUnits": units }));
         actions.push(count);
@@ -63,7 +63,7 @@ pub(crate) async fn undo(run: &Run<'_>, input: Value) -> Result<Value, StepError
         let (_, mut actions) = Change::of(&tenant)
             .correlation(&run.call.operation_id)
             .edit(|tenant| tenant.cell = None)
-            .audit("tenant.placement_released", ACTOR, None)
+            .audit("tenant.release_placement", ACTOR, None)
             .build(run.ctx.ids.as_ref(), run.now())?;
         actions.push(Action::Update {
             key: Key::cell(&cell),

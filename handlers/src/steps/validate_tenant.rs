@@ -23,7 +23,7 @@ pub(crate) async fn run(run: &Run<'_>, input: Value) -> Result<Value, StepError>
             return answer(&problems);
         }
         let (_, actions) = begin(run, &tenant)?
-            .audit("tenant.provisioning_started", ACTOR, None)
+            .audit("tenant.start_provisioning", ACTOR, None)
             .build(run.ctx.ids.as_ref(), run.now())?;
         let committed =
             if problems.is_empty() { run.finish(actions).await? } else { run.commit(actions).await? };

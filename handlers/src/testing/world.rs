@@ -122,7 +122,7 @@ impl World {
             attempt_end: None,
             revision: 1,
         };
-        let change = Change::register(tenant).audit("tenant.registered", "admin", None);
+        let change = Change::register(tenant).audit("tenant.register", "admin", None);
         let (_, mut actions) = change.build(self.ctx.ids.as_ref(), now).unwrap();
         actions.push(Action::put(operation_item(&operation, false)));
         self.stores.commit(Commit::of(actions)).await.unwrap();

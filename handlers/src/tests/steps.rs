@@ -219,7 +219,7 @@ async fn a_change_of_the_record_meanwhile_is_kept() {
     let tenant = world.tenant().await;
     let change = tenantry_events::Change::of(&tenant)
         .edit(|tenant| tenant.name = "Acme & Sons".into())
-        .audit("tenant.updated", "admin", None);
+        .audit("tenant.update", "admin", None);
     let (_, actions) = change.build(world.ctx.ids.as_ref(), world.ctx.clock.now()).unwrap();
     world.stores.commit(Commit::of(actions)).await.unwrap();
     for (step, number) in &WAY[1..=super::ACTIVATE] {
