@@ -99,11 +99,10 @@ impl App {
 
     /// Tenants with their status, in their order.
     pub(super) async fn tenant_views(&self, tenants: Vec<Tenant>) -> Result<Vec<TenantView>> {
-        let operations: Vec<Option<Operation>> = stream::iter(&tenants)
-            .map(|tenant| self.telling_operation(tenant))
-            .buffered(READS_AT_ONCE)
-            .try_collect()
-            .await?;
+        // The futures first: a closure inside the stream would not be general enough in its lifetimes.
+        let reads: Vec<_> = tenants.iter().map(|tenant| self.telling_operation(tenant)).collect();
+        let operations: Vec<Option<Operation>> =
+            stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await?;
         let facts = self.facts(operations.iter().flatten().cloned().collect()).await?;
         let mut facts = facts.into_iter();
         let now = self.now();

@@ -163,10 +163,8 @@ impl App {
 
     /// The candidates as they are now, without those that no longer match.
     async fn fresh(&self, candidates: &[String], filter: &TenantFilter) -> Result<Vec<Tenant>> {
-        let ids = candidates.iter().filter_map(|key| {
-            let id = key.rsplit_once('#').map_or(key.as_str(), |(_, id)| id);
-            id.parse::<TenantId>().ok()
-        });
+        let id = |key: &String| key.rsplit_once('#').map_or(key.as_str(), |(_, id)| id).parse().ok();
+        let ids: Vec<TenantId> = candidates.iter().filter_map(id).collect();
         let items: Vec<_> = stream::iter(ids)
             .map(|id| async move { self.ports.table.get(&Key::tenant(&id)).await })
             .buffered(READS_AT_ONCE)
