@@ -19,6 +19,15 @@ pub(crate) fn bytes(value: &Value) -> usize {
     sink.0
 }
 
+/// How deep the value's arrays and objects are nested; 0 for a scalar.
+pub(crate) fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
@@ -103,6 +112,13 @@ mod tests {
             [json!({"a": true}), json!([true, 1]), json!({"a": true, "b": [{"x": "é", "y": null}, 1]})]
         {
             assert_ne!(hash(&one), hash(&other));
+        }
+    }
+
+    #[test]
+    fn depths_count_containers() {
+        for (value, expected) in [(json!(1), 0), (json!([]), 1), (json!({"a": [1, {"b": 2}]}), 3)] {
+            assert_eq!(depth(&value), expected, "{value}");
         }
     }
 

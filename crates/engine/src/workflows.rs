@@ -10,6 +10,7 @@ use crate::record;
 use crate::recovery::RestoreError;
 use serde_json::Value;
 use std::sync::Arc;
+use tenantry_asl::limits::PAYLOAD_DEPTH_MAX;
 use tenantry_asl::{Closed, Event, Identity};
 use tenantry_core::limits::PAYLOAD_BYTES_MAX;
 use tenantry_core::ports::{
@@ -78,6 +79,10 @@ impl Inner {
             .ok_or_else(|| WorkflowError::UnknownWorkflow(id.workflow().to_owned()))?;
         if canonical::bytes(&input) > PAYLOAD_BYTES_MAX {
             return Err(WorkflowError::InputTooLarge);
+        }
+        if canonical::depth(&input) > PAYLOAD_DEPTH_MAX {
+            let message = format!("the input is nested deeper than {PAYLOAD_DEPTH_MAX} levels; flatten it");
+            return Err(WorkflowError::Port(PortError::Refused { port: PORT, message }));
         }
         let started = StartedExecution {
             id: id.clone(),

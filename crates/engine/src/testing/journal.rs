@@ -60,6 +60,7 @@ struct Store {
     crash: Option<Crash>,
     crashed: bool,
     syncs_to_refuse: u32,
+    held: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -106,6 +107,11 @@ impl MemoryJournal {
         self.store().syncs_to_refuse = count;
     }
 
+    /// Syncs nothing until told otherwise, as a slow disk does.
+    pub fn hold_syncs(&self, held: bool) {
+        self.store().held = held;
+    }
+
     /// Appends so far.
     pub fn appends(&self) -> u64 {
         self.store().appends
@@ -143,6 +149,16 @@ impl MemoryJournal {
         let rows = self.durable_rows(id);
         let from = rows.iter().rposition(|row| row.checkpoint).unwrap_or(0);
         crate::record::fold(&rows[from..]).ok().map(|folded| folded.state)
+    }
+
+    /// Whether, by the durable rows, the task was ever awaited. It may be answered by now: on several threads that can
+    /// become durable between a dispatch and its arrival.
+    pub fn ever_scheduled(&self, id: &ExecutionId, task: TaskId, state: &str) -> bool {
+        let rows = self.durable_rows(id);
+        (1..=rows.len()).rev().any(|count| {
+            let folded = crate::record::fold(&rows[..count]);
+            folded.is_ok_and(|folded| folded.state.pending_task(task).is_some_and(|task| task.state == state))
+        })
     }
 
     /// Whether the durable rows hold the answer that came for a task's token.
@@ -274,7 +290,7 @@ impl Journal for MemoryJournal {
                 return Poll::Pending;
             }
             polls += 1;
-            if polls >= POLLS_PER_SYNC {
+            if polls >= POLLS_PER_SYNC && !store.held {
                 store.sync();
             }
             context.waker().wake_by_ref();

@@ -158,11 +158,7 @@ impl World {
         let token =
             request.arguments.pointer("/MessageBody/token").and_then(Value::as_str).map(str::to_owned);
         let mut state = self.state();
-        let durable = state.journal.durable_state(&request.execution);
-        let implied = durable.is_some_and(|durable| {
-            durable.pending_task(request.task).is_some_and(|pending| pending.state == request.state)
-        });
-        if !implied {
+        if !state.journal.ever_scheduled(&request.execution, request.task, &request.state) {
             let TaskRequest { execution, state: name, task, .. } = request;
             state.violations.push(format!(
                 "task {task} ({name}) of {execution} was dispatched, and no durable row says so"

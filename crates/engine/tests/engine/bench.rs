@@ -68,6 +68,7 @@ impl Bench {
 
     /// Delivers answers and moves the clock until the execution has ended, or the process has died.
     pub async fn run(&self, execution: &ExecutionId) -> bool {
+        let mut syncs = None;
         for _ in 0..2_000 {
             quiesce().await;
             if self.journal.crashed() {
@@ -76,7 +77,10 @@ impl Bench {
             if self.journal.durable_state(execution).is_some_and(|state| state.closed().is_some()) {
                 return true;
             }
-            if self.world.deliver() == 0 && !self.clock.advance_to_next() {
+            // Whoever is refused for now tries again, but not faster than the clock.
+            let refused = syncs.replace(self.journal.syncs()) == Some(self.journal.syncs());
+            let delivered = self.world.deliver() > 0;
+            if (refused || !delivered) && !self.clock.advance_to_next() && !delivered {
                 let state = self.journal.durable_state(execution);
                 panic!("{execution} stands still, and no timer is set: {state:#?}");
             }

@@ -10,5 +10,6 @@ mod machines;
 mod reads;
 mod recovery;
 mod starts;
+mod stress;
 mod timers;
 mod tokens;

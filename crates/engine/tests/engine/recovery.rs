@@ -20,7 +20,8 @@ fn looping(rounds: u64) -> Machine {
     let done = format!("{{% $states.input.n > {rounds} %}}");
     let states = json!({
         "A": machines::task("A", "C"),
-        "C": {"Type": "Choice", "Choices": [{"Condition": done, "Next": "W"}], "Default": "A"},
+        "C": {"Type": "Choice", "Choices": [{"Condition": done, "Next": "W"}, {"Condition": "{% $states.input.n < 0 %}", "Next": "Z"}], "Default": "A"},
+        "Z": {"Type": "Succeed"},
         "W": machines::waiting("W", "A"),
     });
     machines::custom("looping", json!({"n": 0}), "A", states)
@@ -101,7 +102,9 @@ fn a_long_execution_that_parks_is_taken_up_from_its_checkpoint() {
         let token = bench.world.seen_of("W")[0].token.clone().unwrap();
         tenantry_core::ports::TaskTokens::succeed(&engine, &token, json!({"n": 7})).await.unwrap();
         quiesce().await;
-        let next = &bench.world.seen().pop().unwrap().request;
+        let seen = bench.world.seen();
+        let waited = seen.iter().position(|seen| seen.request.state == "W").unwrap();
+        let next = &seen[waited + 1].request;
         assert_eq!((next.state.as_str(), &next.arguments["Payload"]["n"]), ("A", &json!(7)));
         // The whole history is still there.
         let history = engine.history(&id, None, false, 10_000).await.unwrap();

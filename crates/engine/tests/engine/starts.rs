@@ -63,6 +63,9 @@ fn what_cannot_start_is_refused() {
         };
         assert!(matches!(start(262_143).await, Err(WorkflowError::InputTooLarge)));
         assert_eq!(start(262_142).await.unwrap(), StartOutcome::Started);
+        let deep = (0..101).fold(json!(1), |inner, _| json!([inner]));
+        let error = engine.start(&id("one_task", "deep"), deep).await.unwrap_err();
+        assert!(error.to_string().contains("nested"), "{error}");
         engine.shutdown().await;
         let error = engine.start(&id("one_task", "late"), json!({})).await.unwrap_err();
         assert!(matches!(error, WorkflowError::Port(PortError::Unavailable { .. })), "{error}");

@@ -47,7 +47,7 @@ fn after_a_downtime_heartbeats_get_their_length_again_and_timeouts_do_not() {
     // The heartbeat is 60 s, the timeout 600 s.
     for (down_seconds, then_seconds, status, error) in [
         (300, 59, ExecutionStatus::Running, None),
-        (300, 60, ExecutionStatus::Failed, Some("States.HeartbeatTimeout")),
+        (300, 60, ExecutionStatus::Failed, Some("States.Timeout")),
         (700, 0, ExecutionStatus::Failed, Some("States.Timeout")),
     ] {
         let world = World::new(|_| Reply::Done(json!({})));

@@ -219,6 +219,7 @@ fn a_missing_heartbeat_fails_the_task() {
         assert!(matches!(late, Err(TaskTokenError::Expired(_))), "{late:?}");
         let execution = described(engine, &id("one_waiting", "x")).await.unwrap();
         assert_eq!(execution.summary.status, ExecutionStatus::Failed);
-        assert_eq!(execution.error.as_deref(), Some("States.HeartbeatTimeout"));
+        // Shown as `States.Timeout`, as Step Functions does; `States.HeartbeatTimeout` is what rules match.
+        assert_eq!(execution.error.as_deref(), Some("States.Timeout"));
     });
 }
