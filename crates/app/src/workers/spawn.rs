@@ -19,7 +19,7 @@ use std::time::Duration;
 use tenantry_core::BoxFuture;
 use tenantry_core::ports::{Clock, Queue};
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 /// How a home tells the workers that there is something to do, so that they need not wait for their next look. Never
 /// needed for correctness. Cheap to clone.
@@ -34,6 +34,7 @@ pub struct WorkerHandles {
     statuses: Vec<WorkerStatus>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
+    aborts: Vec<AbortHandle>,
     clock: Arc<dyn Clock>,
     grace: Duration,
 }
@@ -51,7 +52,13 @@ impl WorkerHandles {
 
     /// Whether every worker's task still runs: none ends before [`WorkerHandles::stop`] but by a fault.
     pub fn all_running(&self) -> bool {
-        self.tasks.len() == self.statuses.len()
+        !self.aborts.iter().any(AbortHandle::is_finished)
+    }
+
+    /// Ends one worker as a fault would.
+    #[cfg(test)]
+    pub(super) fn abort_one(&self) {
+        self.aborts[0].abort();
     }
 
     /// Tells the workers to stop, and waits for what they are at, at most the grace of the settings; what is cut off
@@ -117,6 +124,7 @@ pub fn spawn_all(
         settings: settings.clone(),
         shutdown,
         tasks: JoinSet::new(),
+        aborts: Vec::new(),
         statuses: Vec::new(),
     };
 
@@ -159,8 +167,8 @@ pub fn spawn_all(
     let sweeps = SweepRounds { sweeper, outbox: wakes.outbox };
     spawner.periodic("sweeper", sweeps, settings.sweep_every, Arc::default());
 
-    let Spawner { tasks, statuses, .. } = spawner;
-    Ok(WorkerHandles { statuses, stop, tasks, clock: ports.clock, grace: settings.shutdown_grace })
+    let Spawner { tasks, aborts, statuses, .. } = spawner;
+    Ok(WorkerHandles { statuses, stop, tasks, aborts, clock: ports.clock, grace: settings.shutdown_grace })
 }
 
 struct Spawner {
@@ -168,6 +176,7 @@ struct Spawner {
     settings: WorkerSettings,
     shutdown: Shutdown,
     tasks: JoinSet<()>,
+    aborts: Vec<AbortHandle>,
     statuses: Vec<WorkerStatus>,
 }
 
@@ -204,6 +213,6 @@ impl Spawner {
             in_flight_max,
         };
         let shutdown = self.shutdown.clone();
-        self.tasks.spawn(consumer.run(shutdown));
+        self.aborts.push(self.tasks.spawn(consumer.run(shutdown)));
     }
 }

@@ -96,3 +96,11 @@ async fn a_failure_shows_in_the_status() {
     assert_eq!((&shown["name"], &shown["processedCount"]), (&json!("start"), &json!(0)));
     assert!(stop(&home, handles).await);
 }
+
+#[tokio::test]
+async fn a_worker_that_ends_by_a_fault_is_noticed() {
+    let handles = spawn_all(Home::new().ports, settings(), Wakes::default()).unwrap();
+    assert!(handles.all_running());
+    handles.abort_one();
+    eventually("the ended worker shows", || !handles.all_running()).await;
+}

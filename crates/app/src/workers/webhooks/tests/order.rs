@@ -1,7 +1,11 @@
 //! Order, repeats, leases, replays.
 
 use super::*;
-use tenantry_core::ports::{Action, CommitError, Item, PortError};
+use crate::workers::sweeper::Sweeper;
+use crate::workers::tests::eventually;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tenantry_core::ports::{Action, CommitError, Item, PortError, Queue as _};
+use tokio::sync::Notify;
 
 #[tokio::test]
 async fn an_event_is_delivered_signed_and_logged() {
@@ -157,39 +161,86 @@ async fn long_backlogs_and_short_pages_are_delivered_to_the_end() {
 #[tokio::test]
 async fn a_crash_after_the_call_repeats_the_event_under_its_id() {
     for answer_is_lost in [false, true] {
-        let test = Subscribed::to_everything().await;
-        let (tenant, _) = test.home.sign_up().await;
-        test.home.emit(&tenant).await;
-        test.home.relay().await;
-        // The lease is written, what follows the call is not (or nobody learns of it).
-        let lost = || CommitError::Port(PortError::Unavailable { port: "table", message: String::new() });
-        let (receiver, home) = (&test.receiver, &test.home);
-        let meddle = async {
-            while receiver.requests().is_empty() {
-                tokio::time::sleep(Duration::from_millis(1)).await;
+        let home = Home::new();
+        let (table, first) = (home.memory.table.clone(), AtomicBool::new(true));
+        // The lease is written; what follows the first call is not, or nobody learns of it.
+        let receiver = Receiver::start(move |_| {
+            let lost = CommitError::Port(PortError::Unavailable { port: "table", message: String::new() });
+            match (first.swap(false, Ordering::SeqCst), answer_is_lost) {
+                (true, false) => table.fail_next_commit(lost),
+                (true, true) => table.lose_next_answer(lost),
+                (false, _) => {}
             }
-            match answer_is_lost {
-                false => home.memory.table.fail_next_commit(lost()),
-                true => home.memory.table.lose_next_answer(lost()),
-            }
-        };
-        let gate = async { home.pump("webhooks", &home.memory.webhooks, &test.sender).await };
-        let ((_, errors), ()) = futures::join!(gate, meddle);
-        // The fault may meet any commit after the first call; whichever it was, the rest follows.
-        assert!(errors.len() <= 1, "{errors:?}");
+            Answer::status(200)
+        })
+        .await;
+        let subscription = home.subscribe(receiver.url("/"), json!({"source": ["tenantry"]})).await;
+        let sender = WebhookSender::new(home.ports.clone(), home.http(), settings("this process", &[5]));
+        let (tenant, _) = home.sign_up().await;
+        home.emit(&tenant).await;
+        home.relay().await;
+        let (_, errors) = home.pump("webhooks", &home.memory.webhooks, &sender).await;
+        assert_eq!(errors.len(), 1, "{errors:?}");
         home.memory.clock.advance(Duration::from_secs(60));
-        test.drain().await;
-        let mut seen = test.sequences();
-        let requests = test.receiver.requests();
-        for (request, sequence) in requests.iter().zip(&seen) {
-            let first = requests.iter().find(|other| other.json()["sequence"] == *sequence).unwrap();
-            assert_eq!(request.header("webhook-id"), first.header("webhook-id"));
-        }
-        assert!(seen.is_sorted(), "{seen:?}");
-        seen.dedup();
-        assert_eq!(seen, [1, 2]);
-        assert_eq!(test.cursor(&tenant).await.delivered_sequence, 2);
+        home.drain("webhooks", &home.memory.webhooks, &sender, Duration::from_secs(1)).await;
+        let requests = receiver.requests();
+        let seen: Vec<_> =
+            requests.iter().map(|request| request.json()["sequence"].as_u64().unwrap()).collect();
+        // Where the commit was done and only its answer lost, the cursor knows of the delivery.
+        assert_eq!(seen, if answer_is_lost { vec![1, 2] } else { vec![1, 1, 2] });
+        assert!(answer_is_lost || requests[0].header("webhook-id") == requests[1].header("webhook-id"));
+        let key = Key::delivery_cursor(&subscription.subscription_id, &tenant);
+        assert_eq!(home.row::<Cursor>(key).await.unwrap().delivered_sequence, 2);
     }
+}
+
+/// A home whose receiver holds its first answer back until it is told, and the message of a first event.
+async fn held() -> (Home, Receiver, Subscription, TenantId, Arc<Notify>) {
+    let home = Home::new();
+    let gate = Arc::new(Notify::new());
+    let (held, first) = (gate.clone(), AtomicBool::new(true));
+    let receiver = Receiver::start(move |_| match first.swap(false, Ordering::SeqCst) {
+        true => Answer::status(200).hold(held.clone()),
+        false => Answer::status(200),
+    })
+    .await;
+    let subscription = home.subscribe(receiver.url("/"), json!({"source": ["tenantry"]})).await;
+    let (tenant, _) = home.sign_up().await;
+    home.emit(&tenant).await;
+    home.relay().await;
+    (home, receiver, subscription, tenant, gate)
+}
+
+fn sequences(receiver: &Receiver) -> Vec<u64> {
+    receiver.requests().iter().map(|request| request.json()["sequence"].as_u64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_process_that_dies_in_a_call_is_succeeded_when_its_lease_runs_out() {
+    let (home, receiver, _, _, _) = held().await;
+    let dying = WebhookSender::new(home.ports.clone(), home.http(), settings("a process that dies", &[5]));
+    {
+        let work = home.pump("webhooks", &home.memory.webhooks, &dying);
+        let called = eventually("the receiver is called", || !receiver.requests().is_empty());
+        tokio::select! {
+            _ = work => panic!("the call came back"),
+            () = called => {}
+        }
+    }
+    // Its messages are lost too: only the lease tells that something was going on.
+    home.memory.clock.advance(Duration::from_secs(20));
+    while let Some(message) =
+        home.memory.webhooks.receive(1, Duration::ZERO, Duration::ZERO).await.unwrap().pop()
+    {
+        home.memory.webhooks.delete(&message.receipt).await.unwrap();
+    }
+    let sweeper = Sweeper::new(home.ports.clone(), Duration::from_secs(60), Duration::from_secs(300));
+    let next = WebhookSender::new(home.ports.clone(), home.http(), settings("the next process", &[5]));
+    assert_eq!(sweeper.run_once().await.unwrap().deliveries, 0, "the lease still holds");
+    home.memory.clock.advance(Duration::from_secs(11));
+    assert_eq!(sweeper.run_once().await.unwrap().deliveries, 1);
+    home.drain("webhooks", &home.memory.webhooks, &next, Duration::from_secs(1)).await;
+    assert_eq!(sequences(&receiver), [1, 1, 2]);
 }
 
 #[tokio::test]
@@ -225,35 +276,25 @@ async fn a_lease_of_another_process_is_kept_until_it_runs_out() {
 
 #[tokio::test]
 async fn a_lost_lease_ends_the_run_and_moves_nothing() {
-    let test = Subscribed::to_everything().await;
-    let (tenant, _) = test.home.sign_up().await;
-    test.home.emit(&tenant).await;
-    test.home.relay().await;
-    let (home, receiver) = (&test.home, &test.receiver);
+    let (home, receiver, subscription, tenant, gate) = held().await;
+    let slow = WebhookSender::new(home.ports.clone(), home.http(), settings("a slow process", &[5]));
+    let key = Key::delivery_cursor(&subscription.subscription_id, &tenant);
     let steal = async {
-        while receiver.requests().is_empty() {
-            tokio::task::yield_now().await;
-        }
-        let mut cursor = test.cursor(&tenant).await;
-        let read = cursor.revision;
+        eventually("the receiver is called", || !receiver.requests().is_empty()).await;
+        let mut cursor: Cursor = home.row(key.clone()).await.unwrap();
         cursor.revision += 1;
         cursor.lease_owner = Some("another process".to_owned());
-        let unchanged = crate::workers::rows::equals("revision", read);
-        let action = Action::put_if(Item::of(cursor.key(), &cursor), vec![unchanged]);
-        crate::workers::rows::commit_if(&home.ports, vec![action]).await.unwrap()
+        home.commit(vec![Action::put(Item::of(key.clone(), &cursor))]).await;
+        gate.notify_one();
+        cursor
     };
-    let run = async { home.pump("webhooks", &home.memory.webhooks, &test.sender).await };
+    let run = home.pump("webhooks", &home.memory.webhooks, &slow);
     let ((_, errors), stolen) = futures::join!(run, steal);
     assert!(errors.is_empty(), "{errors:?}");
-    if stolen {
-        assert!(test.cursor(&tenant).await.delivered_sequence < 2);
-    }
-    home.memory.clock.advance(Duration::from_secs(60));
-    test.drain().await;
-    let mut seen = test.sequences();
-    assert!(seen.is_sorted(), "{seen:?}");
-    seen.dedup();
-    assert_eq!(seen, [1, 2]);
+    assert_eq!(home.row::<Cursor>(key.clone()).await.unwrap(), stolen, "the new owner's cursor was touched");
+    assert_eq!(sequences(&receiver), [1], "it went on without its lease");
+    home.drain("webhooks", &home.memory.webhooks, &slow, Duration::from_secs(1)).await;
+    assert_eq!(sequences(&receiver), [1, 1, 2]);
 }
 
 #[tokio::test]
