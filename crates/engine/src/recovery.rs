@@ -183,6 +183,9 @@ impl Inner {
             let pause = BACKOFF_MILLIS.saturating_mul(1 << refusals.saturating_sub(1).min(16));
             let pause = Duration::from_millis(pause.min(BACKOFF_MILLIS_MAX));
             self.clock.sleep_until(self.clock.now().saturating_add(pause)).await;
+            if self.is_closing() {
+                return;
+            }
             match self.fold(slot.key).await {
                 Ok(folded) => return self.go_on(&slot, folded),
                 Err(error) => {

@@ -173,7 +173,7 @@ mod tests {
         assert!(issued.is(&presented));
         let row = serde_json::to_string(&issued).unwrap();
         assert!(!row.contains(&text), "the journal's row holds the token");
-        let mut acknowledged = issued.clone();
+        let mut acknowledged = issued;
         acknowledged.acknowledge();
         assert_eq!(keys.reveal(42, &acknowledged), None);
     }

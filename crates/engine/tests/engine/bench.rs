@@ -8,35 +8,35 @@ use tenantry_core::ports::{Execution, StartOutcome, WorkflowError, Workflows};
 use tenantry_engine::testing::{Crash, MemoryJournal, SeqIds, SimClock, World, quiesce};
 use tenantry_engine::{Engine, EngineConfig};
 
-pub const TOKEN_KEY: [u8; 32] = [3; 32];
+pub(crate) const TOKEN_KEY: [u8; 32] = [3; 32];
 
-pub fn id(workflow: &str, name: &str) -> ExecutionId {
+pub(crate) fn id(workflow: &str, name: &str) -> ExecutionId {
     ExecutionId::new(workflow, name).unwrap()
 }
 
 /// All that outlives an engine.
-pub struct Bench {
-    pub journal: MemoryJournal,
-    pub world: World,
-    pub clock: SimClock,
-    pub ids: Arc<SeqIds>,
-    pub definitions: Vec<(String, String)>,
-    pub early: bool,
+pub(crate) struct Bench {
+    pub(crate) journal: MemoryJournal,
+    pub(crate) world: World,
+    pub(crate) clock: SimClock,
+    pub(crate) ids: Arc<SeqIds>,
+    pub(crate) definitions: Vec<(String, String)>,
+    pub(crate) early: bool,
 }
 
 impl Bench {
-    pub fn new(machines: &[Machine]) -> Self {
+    pub(crate) fn new(machines: &[Machine]) -> Self {
         Self::scripted(machines, World::new(machines::script))
     }
 
-    pub fn scripted(machines: &[Machine], world: World) -> Self {
+    pub(crate) fn scripted(machines: &[Machine], world: World) -> Self {
         let definitions = machines.iter().map(|m| (m.name.to_owned(), m.text.clone())).collect();
         let journal = MemoryJournal::default();
         world.watch(&journal);
         Self { journal, world, clock: SimClock::default(), ids: Arc::default(), definitions, early: false }
     }
 
-    pub fn config(&self) -> EngineConfig {
+    pub(crate) fn config(&self) -> EngineConfig {
         let config = EngineConfig::new(
             Arc::new(self.journal.clone()),
             Arc::new(self.world.clone()),
@@ -48,26 +48,26 @@ impl Bench {
         if self.early { config.dispatching_early() } else { config }
     }
 
-    pub async fn open(&self) -> Engine {
+    pub(crate) async fn open(&self) -> Engine {
         let engine = Engine::open(self.config()).await.unwrap();
         self.world.meet(Arc::new(engine.clone()));
         engine
     }
 
     /// What the next engine finds: what was synced.
-    pub fn die(&mut self) {
+    pub(crate) fn die(&mut self) {
         self.journal = self.journal.reopen();
         self.world.watch(&self.journal);
     }
 
     /// Runs something in a runtime that ends with it, as a process does.
-    pub fn live<T>(&self, life: impl Future<Output = T>) -> T {
+    pub(crate) fn live<T>(&self, life: impl Future<Output = T>) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(life)
     }
 
     /// Delivers answers and moves the clock until the execution has ended, or the process has died.
-    pub async fn run(&self, execution: &ExecutionId) -> bool {
+    pub(crate) async fn run(&self, execution: &ExecutionId) -> bool {
         let mut syncs = None;
         for _ in 0..2_000 {
             quiesce().await;
@@ -80,7 +80,8 @@ impl Bench {
             // Whoever is refused for now tries again, but not faster than the clock.
             let refused = syncs.replace(self.journal.syncs()) == Some(self.journal.syncs());
             let delivered = self.world.deliver() > 0;
-            if (refused || !delivered) && !self.clock.advance_to_next() && !delivered {
+            let moved = (refused || !delivered) && self.clock.advance_to_next();
+            if !moved && !delivered {
                 let state = self.journal.durable_state(execution);
                 panic!("{execution} stands still, and no timer is set: {state:#?}");
             }
@@ -89,7 +90,7 @@ impl Bench {
     }
 
     /// Delivers answers until nothing more happens without the clock.
-    pub async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         quiesce().await;
         while self.world.deliver() > 0 {
             quiesce().await;
@@ -97,7 +98,7 @@ impl Bench {
     }
 
     /// One life of one execution; `None` where the process died before the end.
-    pub fn one_life(&self, machine: &Machine, crash: Option<Crash>) -> Option<Execution> {
+    pub(crate) fn one_life(&self, machine: &Machine, crash: Option<Crash>) -> Option<Execution> {
         self.live(async {
             if let Some(crash) = crash {
                 self.journal.crash_at(crash);
@@ -127,6 +128,6 @@ impl Bench {
     }
 }
 
-pub async fn described(engine: &Engine, id: &ExecutionId) -> Result<Execution, WorkflowError> {
+pub(crate) async fn described(engine: &Engine, id: &ExecutionId) -> Result<Execution, WorkflowError> {
     engine.describe(id).await
 }

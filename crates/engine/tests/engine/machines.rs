@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 use tenantry_engine::testing::Reply;
 use tenantry_engine::{TaskFailure, TaskRequest};
 
-pub const LAMBDA: &str = "arn:aws:states:::lambda:invoke";
-pub const WAITING: &str = "arn:aws:states:::sqs:sendMessage.waitForTaskToken";
+pub(crate) const LAMBDA: &str = "arn:aws:states:::lambda:invoke";
+pub(crate) const WAITING: &str = "arn:aws:states:::sqs:sendMessage.waitForTaskToken";
 
 /// A machine, its input, and what a run without a fault ends with.
-pub struct Machine {
-    pub name: &'static str,
-    pub text: String,
-    pub input: Value,
+pub(crate) struct Machine {
+    pub(crate) name: &'static str,
+    pub(crate) text: String,
+    pub(crate) input: Value,
 }
 
 fn machine(name: &'static str, input: Value, start_at: &str, states: Value) -> Machine {
@@ -20,7 +20,7 @@ fn machine(name: &'static str, input: Value, start_at: &str, states: Value) -> M
 }
 
 /// A Task that adds one to `n` and goes on to `next`.
-pub fn task(name: &str, next: &str) -> Value {
+pub(crate) fn task(name: &str, next: &str) -> Value {
     let mut task = json!({
         "Type": "Task", "Resource": LAMBDA,
         "Arguments": {"FunctionName": "step", "Payload": {
@@ -32,7 +32,7 @@ pub fn task(name: &str, next: &str) -> Value {
 }
 
 /// A Task that waits for its token.
-pub fn waiting(name: &str, next: &str) -> Value {
+pub(crate) fn waiting(name: &str, next: &str) -> Value {
     let mut task = json!({
         "Type": "Task", "Resource": WAITING, "TimeoutSeconds": 600, "HeartbeatSeconds": 60,
         "Arguments": {"QueueUrl": "integrations", "MessageBody": {
@@ -42,7 +42,7 @@ pub fn waiting(name: &str, next: &str) -> Value {
     task
 }
 
-pub fn wait(seconds: u64, next: &str) -> Value {
+pub(crate) fn wait(seconds: u64, next: &str) -> Value {
     let mut wait = json!({"Type": "Wait", "Seconds": seconds});
     follow(&mut wait, next);
     wait
@@ -61,20 +61,20 @@ fn with(mut state: Value, name: &str, value: Value) -> Value {
     state
 }
 
-pub fn sequence() -> Machine {
+pub(crate) fn sequence() -> Machine {
     let states = json!({"A": task("A", "P"), "P": {"Type": "Pass", "Next": "B"}, "B": task("B", "C"), "C": task("C", "")});
     machine("sequence", json!({"n": 1}), "A", states)
 }
 
-pub fn one_task() -> Machine {
+pub(crate) fn one_task() -> Machine {
     machine("one_task", json!({"n": 1}), "A", json!({"A": task("A", "")}))
 }
 
-pub fn one_waiting() -> Machine {
+pub(crate) fn one_waiting() -> Machine {
     machine("one_waiting", json!({"n": 1}), "T", json!({"T": waiting("T", "")}))
 }
 
-pub fn map() -> Machine {
+pub(crate) fn map() -> Machine {
     let each = json!({
         "Type": "Map", "Items": "{% $states.input.items %}", "End": true,
         "ItemProcessor": {"StartAt": "E", "States": {"E": task("E", "F"), "F": task("F", "")}},
@@ -82,7 +82,7 @@ pub fn map() -> Machine {
     machine("map", json!({"items": [{"n": 10}, {"n": 20}, {"n": 30}]}), "M", json!({"M": each}))
 }
 
-pub fn parallel() -> Machine {
+pub(crate) fn parallel() -> Machine {
     let both = json!({"Type": "Parallel", "Next": "Z", "Branches": [
         {"StartAt": "A", "States": {"A": task("A", "B"), "B": task("B", "")}},
         {"StartAt": "W", "States": {"W": wait(5, "C"), "C": task("C", "")}},
@@ -96,14 +96,14 @@ pub fn parallel() -> Machine {
     machine("parallel", json!({"n": 5}), "P", json!({"P": both, "Z": last}))
 }
 
-pub fn tokens() -> Machine {
+pub(crate) fn tokens() -> Machine {
     let states =
         json!({"A": task("A", "T"), "T": waiting("T", "U"), "U": waiting("U", "B"), "B": task("B", "")});
     machine("tokens", json!({"n": 1}), "A", states)
 }
 
 /// What the integrations step of a provisioning does.
-pub fn services() -> Machine {
+pub(crate) fn services() -> Machine {
     let each = json!({
         "Type": "Map", "Items": "{% $states.input.items %}", "Next": "B", "Output": "{% {'n': $sum($states.result.n)} %}",
         "ItemProcessor": {"StartAt": "T", "States": {"T": waiting("T", "")}},
@@ -112,19 +112,19 @@ pub fn services() -> Machine {
     machine("services", json!({"items": [{"n": 1}, {"n": 2}, {"n": 3}]}), "M", states)
 }
 
-pub fn retried() -> Machine {
+pub(crate) fn retried() -> Machine {
     let rules = json!([{"ErrorEquals": ["Store.Unavailable"], "IntervalSeconds": 2, "BackoffRate": 2, "MaxAttempts": 3}]);
     let states = json!({"A": task("A", "Flaky"), "Flaky": with(task("Flaky", "B"), "Retry", rules), "B": task("B", "")});
     machine("retried", json!({"n": 1}), "A", states)
 }
 
-pub fn waits() -> Machine {
+pub(crate) fn waits() -> Machine {
     let states = json!({"W": wait(10, "A"), "A": task("A", "V"), "V": wait(20, "B"), "B": task("B", "")});
     machine("waits", json!({"n": 1}), "W", states)
 }
 
 /// Fails for good in its second step, undoes the first, and ends failed.
-pub fn compensated() -> Machine {
+pub(crate) fn compensated() -> Machine {
     let catch = json!([{"ErrorEquals": ["States.ALL"], "Output": "{% $states.input %}", "Next": "UndoA"}]);
     let states = json!({
         "A": task("A", "Broken"), "Broken": with(task("Broken", ""), "Catch", catch), "UndoA": task("UndoA", "End"),
@@ -134,13 +134,13 @@ pub fn compensated() -> Machine {
 }
 
 /// The machines that the proof of durability runs.
-pub fn all() -> Vec<Machine> {
+pub(crate) fn all() -> Vec<Machine> {
     vec![sequence(), map(), parallel(), tokens(), services(), retried(), waits(), compensated()]
 }
 
 /// Adds one; a flaky state fails its first two attempts, a broken one fails always; tokens are answered later, or by a
 /// hasty service sooner than the call returns.
-pub fn script(request: &TaskRequest) -> Reply {
+pub(crate) fn script(request: &TaskRequest) -> Reply {
     let failure = |error: &str| Reply::Failed(TaskFailure { error: error.to_owned(), cause: None });
     if request.resource == WAITING {
         let n = request.arguments["MessageBody"]["n"].as_i64().unwrap_or_default();
@@ -158,6 +158,6 @@ pub fn script(request: &TaskRequest) -> Reply {
 }
 
 /// A machine of one's own.
-pub fn custom(name: &'static str, input: Value, start_at: &str, states: Value) -> Machine {
+pub(crate) fn custom(name: &'static str, input: Value, start_at: &str, states: Value) -> Machine {
     machine(name, input, start_at, states)
 }
