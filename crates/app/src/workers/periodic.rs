@@ -12,6 +12,8 @@ use tokio::sync::Notify;
 pub(super) struct Round {
     /// Items done.
     pub(super) items: u64,
+    /// Items that failed, and are tried again later; the log names them.
+    pub(super) failed: u64,
     /// Whether the next round is to follow at once.
     pub(super) more: bool,
 }
@@ -40,6 +42,10 @@ pub(super) async fn run(
         let more = match worker.round().await {
             Ok(round) => {
                 status.ran(ports.clock.now(), round.items);
+                if round.failed > 0 {
+                    let text = format!("{} items of a round failed; the log names them", round.failed);
+                    status.failed(ports.clock.now(), &text);
+                }
                 round.more
             }
             Err(error) => {

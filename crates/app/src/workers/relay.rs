@@ -15,6 +15,7 @@ mod tests;
 use super::error::WorkerError;
 use super::schedule::doubled;
 use crate::Ports;
+use crate::http::retry::Transient as _;
 use futures::StreamExt as _;
 use plan::{Pending, Plan};
 use std::collections::{BTreeMap, HashMap};
@@ -92,7 +93,7 @@ impl Relay {
                         good.push(plan);
                     }
                 }
-                Err(error) => self.skip(&tenant, &error, &mut run),
+                Err(error) => self.failed(&tenant, &error, &mut run),
             }
         }
         let more = good.iter().any(|plan| plan.more);
@@ -110,7 +111,7 @@ impl Relay {
                         self.skips().remove(&outcome.tenant);
                     }
                 }
-                Err(error) => self.skip(&outcome.tenant, &error, &mut run),
+                Err(error) => self.failed(&outcome.tenant, &error, &mut run),
             }
         }
         // Only a run that got on may ask for the next one at once.
@@ -120,6 +121,16 @@ impl Relay {
 
     fn skips(&self) -> MutexGuard<'_, HashMap<TenantId, Skip>> {
         self.skips.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An outage is nobody's fault: the next round tries again. Anything else is the tenant's own.
+    fn failed(&self, tenant: &TenantId, error: &WorkerError, run: &mut RelayRun) {
+        if error.is_transient() {
+            run.failed += 1;
+            tracing::warn!(%tenant, %error, "the relay could not do a tenant's part now");
+        } else {
+            self.skip(tenant, error, run);
+        }
     }
 
     fn skip(&self, tenant: &TenantId, error: &dyn std::fmt::Display, run: &mut RelayRun) {

@@ -90,7 +90,7 @@ impl Periodic for RelayRounds {
     fn round(&self) -> BoxFuture<'_, Result<Round, WorkerError>> {
         Box::pin(async move {
             let run = self.0.run_once().await?;
-            Ok(Round { items: run.published + run.sent, more: run.more })
+            Ok(Round { items: run.published + run.sent, failed: run.failed, more: run.more })
         })
     }
 }
@@ -105,7 +105,7 @@ impl Periodic for SweepRounds {
         Box::pin(async move {
             let run = self.sweeper.run_once().await?;
             self.outbox.notify_one();
-            Ok(Round { items: run.operations + run.deliveries + run.cleared, more: false })
+            Ok(Round { items: run.operations + run.deliveries + run.cleared, failed: 0, more: false })
         })
     }
 }

@@ -4,6 +4,7 @@ use super::super::error::WorkerError;
 use super::super::rows;
 use super::plan::{Plan, Role};
 use crate::Ports;
+use crate::http::retry::Transient as _;
 use tenantry_core::TenantId;
 use tenantry_core::ports::{Action, CommitError, PortError};
 
@@ -27,13 +28,10 @@ pub(super) async fn deliver(ports: &Ports, batch: Vec<Plan>) -> Vec<Outcome> {
     match together(ports, &batch).await {
         Ok(outcomes) => outcomes,
         // The store itself cannot answer: asking it again for each tenant would only add to its load.
-        Err(error)
-            if batch.len() == 1 || matches!(error, WorkerError::Port(PortError::Unavailable { .. })) =>
-        {
-            let text = error.to_string();
-            let mut first = Some(error);
-            let again = || WorkerError::Inconsistent(text.clone());
-            batch.iter().map(|plan| Outcome::of(plan, Err(first.take().unwrap_or_else(again)))).collect()
+        Err(error) if error.is_transient() => {
+            let message = error.to_string();
+            let unavailable = || PortError::Unavailable { port: "relay", message: message.clone() };
+            batch.iter().map(|plan| Outcome::of(plan, Err(unavailable().into()))).collect()
         }
         Err(_) => {
             let mut outcomes = Vec::with_capacity(batch.len());

@@ -2,16 +2,17 @@
 
 use super::super::tests::Home;
 use super::*;
-use crate::testing::MemoryQueue;
+use crate::testing::{MemoryBus, MemoryQueue};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use tenantry_core::keys::Key;
 use tenantry_core::model::Operation;
 use tenantry_core::ports::{
-    Action, Commit, CommitError, Item, Message, OutgoingMessage, PortError, Queue, QueueDepth, Table as _,
+    Action, Bus, BusEvent, BusPage, Commit, CommitError, EventFilter, Item, Message, OutgoingMessage,
+    PortError, Queue, QueueDepth, Replay, Rule, Table as _,
 };
-use tenantry_core::{BoxFuture, MessageId};
+use tenantry_core::{BoxFuture, MessageId, SubscriptionId};
 use tenantry_events::ledger;
 
 fn lost() -> CommitError {
@@ -69,7 +70,7 @@ async fn a_crash_between_publishing_and_marking_repeats_and_loses_nothing() {
         assert_eq!(home.relay().await.failed, 1);
         assert_eq!(home.published(&tenant), [1], "it was published before it was marked");
         home.emit(&tenant).await;
-        home.memory.clock.advance(Duration::from_secs(1));
+        // An outage is no reason to leave a tenant out: no time need pass.
         assert_eq!(home.relay().await.failed, 0);
         assert_eq!(home.published(&tenant), [1, 2]);
         assert_eq!(mark(&home, &tenant).await, Some(json!({"publishedSequence": 2})));
@@ -190,6 +191,66 @@ impl Queue for Meddling {
     fn depth(&self) -> BoxFuture<'_, Result<QueueDepth, PortError>> {
         self.inner.depth()
     }
+}
+
+/// The bus, but for one tenant whose events it refuses.
+struct Refusing {
+    inner: Arc<MemoryBus>,
+    tenant: TenantId,
+}
+
+impl Bus for Refusing {
+    fn publish(&self, events: Vec<BusEvent>) -> BoxFuture<'_, Result<(), PortError>> {
+        if events.iter().any(|event| event.tenant_id == self.tenant) {
+            let message = "too large".to_owned();
+            return Box::pin(async { Err(PortError::Refused { port: "bus", message }) });
+        }
+        self.inner.publish(events)
+    }
+
+    fn put_rule(&self, rule: Rule) -> BoxFuture<'_, Result<(), PortError>> {
+        self.inner.put_rule(rule)
+    }
+
+    fn delete_rule<'a>(&'a self, subscription: &'a SubscriptionId) -> BoxFuture<'a, Result<(), PortError>> {
+        self.inner.delete_rule(subscription)
+    }
+
+    fn list_rules(&self) -> BoxFuture<'_, Result<Vec<Rule>, PortError>> {
+        self.inner.list_rules()
+    }
+
+    fn replay(&self, replay: Replay) -> BoxFuture<'_, Result<u64, PortError>> {
+        self.inner.replay(replay)
+    }
+
+    fn read(
+        &self,
+        after: Option<String>,
+        filter: EventFilter,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<BusPage, PortError>> {
+        self.inner.read(after, filter, limit)
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_that_the_bus_refuses_takes_no_other_of_its_batch_along() {
+    let home = Home::new();
+    let mut tenants = Vec::new();
+    for _ in 0..5 {
+        tenants.push(home.sign_up().await.0);
+    }
+    let bad = tenants.remove(2);
+    let mut ports = home.ports.clone();
+    ports.bus = Arc::new(Refusing { inner: home.memory.bus.clone(), tenant: bad.clone() });
+    let relay = Relay::new(ports, Duration::from_secs(60));
+    let run = relay.run_once().await.unwrap();
+    assert_eq!((run.published, run.failed), (4, 1));
+    assert!(tenants.iter().all(|tenant| home.published(tenant) == [1]));
+    assert_eq!(mark(&home, &bad).await, None);
+    assert_eq!(relay.run_once().await.unwrap(), RelayRun::default(), "it is left out for a while");
+    assert_eq!(home.relay().await.published, 1, "once the bus takes it, nothing is lost");
 }
 
 #[tokio::test]
