@@ -55,7 +55,10 @@ impl DataFolder {
             lock.seek(SeekFrom::Start(0))?;
             lock.write_all(format!("{}\n", std::process::id()).as_bytes())
         };
-        write_pid(&mut lock).map_err(OpenError::io("write the lock file", &lock_path))?;
+        // Only for the message that another process gives: a full disk must not keep this one from serving reads.
+        if let Err(error) = write_pid(&mut lock) {
+            tracing::warn!(%error, path = %lock_path.display(), "cannot write the lock file's text");
+        }
         Ok(Self { path, _lock: lock })
     }
 

@@ -107,8 +107,8 @@ impl Store {
     }
 
     /// As [`Store::write`], but `then` gets the answer: on the writer's thread, in the order of the commits, and whether
-    /// or not anybody still waits. For what must follow a commit, such as an index in memory. It must be short, and
-    /// must neither block nor panic.
+    /// or not anybody still waits (on the caller's thread where the request was refused before it was in line). For what
+    /// must follow a commit, such as an index in memory. It must be short, and must neither block nor panic.
     pub(crate) fn write_then<T, E, F, R>(&self, work: F, then: R)
     where
         F: FnOnce(&Transaction<'_>) -> Result<T, Abort<E>> + Send + 'static,

@@ -1,5 +1,6 @@
 //! Opening the database file: its settings, its marks, and what a crash left in the log.
 
+use super::request::Broken;
 use super::writer::checkpoint;
 use crate::OpenError;
 use crate::lock::{DataFolder, sync_folder};
@@ -88,10 +89,23 @@ fn settle(connection: &Connection) -> rusqlite::Result<()> {
          PRAGMA cache_size = -32768;",
     )?;
     connection.query_row("PRAGMA wal_autocheckpoint = 0", [], |_| Ok(()))?;
-    if checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)")? {
-        tracing::warn!("another program reads the database: its log stays for now");
+    match checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)") {
+        Ok(false) => Ok(()),
+        Ok(true) => {
+            tracing::warn!("another program reads the database: its log stays for now");
+            Ok(())
+        }
+        // What is in the log is read from there, so reads can be served until there is room again.
+        Err(error) if is_full(&error) => {
+            tracing::error!("the disk is full: writes will be refused until there is room");
+            Ok(())
+        }
+        Err(error) => Err(error),
     }
-    Ok(())
+}
+
+fn is_full(error: &rusqlite::Error) -> bool {
+    matches!(Broken::by(error), Broken::Full)
 }
 
 fn unusable(path: &Path, error: &rusqlite::Error) -> OpenError {

@@ -27,7 +27,7 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn start(
-        connection: Connection,
+        mut connection: Connection,
         options: StoreOptions,
         counters: Arc<Counters>,
     ) -> std::io::Result<Self> {
@@ -35,11 +35,18 @@ impl Writer {
         let queued = Arc::new(AtomicUsize::new(0));
         let queued_max = options.queued_requests_max;
         let log_pages = Arc::new(AtomicU64::new(0));
+        let pages = Arc::clone(&log_pages);
+        let hook = move |_: &mut rusqlite::hooks::Wal, count: i32| {
+            pages.store(u64::try_from(count).unwrap_or(0), Ordering::Relaxed);
+            Ok(())
+        };
+        connection.wal_hook(Some(hook)).map_err(std::io::Error::other)?;
         let task = Task {
             connection,
             receiver,
             queued: Arc::clone(&queued),
             checkpoint_due: options.checkpoint_pages,
+            full_and_tried: false,
             options,
             counters,
             log_pages,
@@ -90,6 +97,8 @@ struct Task {
     counters: Arc<Counters>,
     log_pages: Arc<AtomicU64>,
     checkpoint_due: u64,
+    /// Whether the disk was full and moving the log was tried, and no commit succeeded since.
+    full_and_tried: bool,
 }
 
 /// The process should have ended; only a test's hook lets this be seen.
@@ -97,14 +106,6 @@ struct Dead;
 
 impl Task {
     fn run(mut self) {
-        let pages = Arc::clone(&self.log_pages);
-        let hook = move |_: &mut rusqlite::hooks::Wal, count: i32| {
-            pages.store(u64::try_from(count).unwrap_or(0), Ordering::Relaxed);
-            Ok(())
-        };
-        if let Err(error) = self.connection.wal_hook(Some(hook)) {
-            tracing::error!(%error, "the writer cannot watch its log");
-        }
         let mut batch: Vec<Boxed> = Vec::new();
         while let Ok(first) = self.receiver.recv() {
             batch.push(first);
@@ -115,10 +116,12 @@ impl Task {
             }
             self.queued.fetch_sub(batch.len(), Ordering::Relaxed);
             let Ok(end) = self.commit(&mut batch) else { return };
+            let full = matches!(end, BatchEnd::Full);
             for request in batch.drain(..) {
                 request.answer(end.clone());
             }
-            if self.checkpoint().is_err() {
+            let upkeep = if full { self.free_log() } else { self.checkpoint() };
+            if upkeep.is_err() {
                 return;
             }
         }
@@ -167,6 +170,7 @@ impl Task {
     /// Moves the log's pages into the database file once there are many, so that the log starts again from its
     /// beginning: overwriting it costs less per fsync than letting it grow.
     fn checkpoint(&mut self) -> Result<(), Dead> {
+        self.full_and_tried = false;
         let pages = self.log_pages.load(Ordering::Relaxed);
         let threshold = self.options.checkpoint_pages;
         if pages < threshold {
@@ -183,6 +187,20 @@ impl Task {
         } else {
             checkpoint(&self.connection, "PRAGMA wal_checkpoint(PASSIVE)").map(drop)
         };
+        self.checkpointed(answer)
+    }
+
+    /// On a full disk: the log may hold pages many times over, or the file may have room where the log has none; then
+    /// moving it makes room. Tried once, because it costs much where it is of no use.
+    fn free_log(&mut self) -> Result<(), Dead> {
+        if std::mem::replace(&mut self.full_and_tried, true) {
+            return Ok(());
+        }
+        let answer = self.truncate_log();
+        self.checkpointed(answer)
+    }
+
+    fn checkpointed(&self, answer: rusqlite::Result<()>) -> Result<(), Dead> {
         match answer.as_ref().map_err(Broken::by) {
             Ok(()) => {
                 self.counters.checkpoints.fetch_add(1, Ordering::Relaxed);
@@ -191,7 +209,6 @@ impl Task {
             Err(Broken::Io(message)) => Err(self.die(&message)),
             Err(Broken::Full | Broken::Failed(_)) => {
                 tracing::warn!(
-                    pages,
                     ?answer,
                     "the log could not be moved into the database file; tried again later"
                 );
