@@ -1,4 +1,7 @@
 //! The ports and the journal on one machine: one SQLite file, one data folder, one process.
+//!
+//! **Invariants.** All writes go through the one [`Store`], which answers only after COMMIT. Secrets, data keys and what
+//! they seal lie on disk only sealed. Only `system` asks the system for time and chance.
 
 mod blobs;
 mod bus;

@@ -7,8 +7,8 @@ use tenantry_contract::ManualClock;
 use tenantry_core::TenantId;
 use tenantry_core::keys::{Key, index};
 use tenantry_core::ports::{
-    Action, Clock as _, Commit, DataKeys as _, Index, IndexKey, Item, KeyPurpose, PortError, Query, Secret,
-    Table as _, Vault as _,
+    Action, Blobs as _, Clock as _, Commit, DataKeys as _, Index, IndexKey, Item, KeyPurpose, PortError,
+    Query, Secret, Table as _, Vault as _,
 };
 use tenantry_embedded::store::{Abort, WriteError};
 use tenantry_embedded::{EmbeddedHome, HomeOptions};
@@ -160,6 +160,24 @@ fn sealing_at_once_makes_the_records_key_and_no_other() {
     assert!(matches!(none, Err(PortError::NotFound { .. })));
     let none = keys.open_sync(&tenant(2), KeyPurpose::Records, "c", &sealed);
     assert!(matches!(none, Err(PortError::NotFound { .. })));
+}
+
+#[tokio::test]
+async fn blobs_outlive_a_restart_and_drafts_do_not() {
+    let (home, dir) = home(ManualClock::new());
+    home.blobs.put("exports/2026/a.json", b"kept".to_vec()).await.unwrap();
+    home.blobs.put("gone/below/b", b"deleted".to_vec()).await.unwrap();
+    home.blobs.delete("gone/below/b").await.unwrap();
+    let root = dir.path().join("blobs");
+    assert!(!root.join("gone").exists(), "no folder stays that holds nothing");
+    drop(home);
+    let draft = root.join("=drafts").join("0");
+    std::fs::write(&draft, b"half of a bl").unwrap();
+    let home = EmbeddedHome::open(dir.path(), HomeOptions::default()).unwrap();
+    assert!(!draft.exists(), "what a crash left of a write is removed");
+    assert_eq!(home.blobs.get("exports/2026/a.json").await.unwrap().as_deref(), Some(&b"kept"[..]));
+    let listed = home.blobs.list("", None, 10).await.unwrap();
+    assert_eq!(listed.items.len(), 1);
 }
 
 #[tokio::test]

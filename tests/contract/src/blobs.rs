@@ -116,7 +116,7 @@ async fn a_reader_sees_an_object_whole(blobs: &Arc<dyn Blobs>) {
     let writers = (1..5u8).map(|number| {
         let blobs = Arc::clone(blobs);
         tokio::spawn(async move {
-            blobs.put("shared", vec![number; 100_000 + usize::from(number)]).await.unwrap()
+            blobs.put("shared", vec![number; 100_000 + usize::from(number)]).await.unwrap();
         })
     });
     let readers = (0..8).map(|_| {
