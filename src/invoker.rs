@@ -25,9 +25,7 @@ impl LocalInvoker {
         let payload = arguments.get("Payload").cloned().unwrap_or_else(|| json!({}));
         match tenantry_handlers::invoke(&self.steps, name, payload).await {
             Ok(result) => Ok(json!({"ExecutedVersion": "$LATEST", "Payload": result, "StatusCode": 200})),
-            Err(error) => {
-                Err(TaskFailure { error: error.name().to_owned(), cause: Some(error.to_string()) })
-            }
+            Err(error) => Err(TaskFailure { error: error.name().to_owned(), cause: Some(error.to_string()) }),
         }
     }
 

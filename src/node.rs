@@ -7,12 +7,12 @@ use base64::engine::general_purpose::STANDARD;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tenantry_api::{ApiState, AppGauges};
-use tenantry_app::usecases::{App, Gauge, GaugeSource, Settings, token_hash};
+use tenantry_api::{ApiState, token_sha256};
+use tenantry_app::usecases::{App, Gauge, GaugeSource, Settings};
 use tenantry_app::workers::{Wakes, WorkerHandles, WorkerSettings, spawn_all};
 use tenantry_app::{Ports, http};
 use tenantry_core::model::Catalogue;
-use tenantry_core::ports::{Ids as _, PortError, Secret, Vault as _};
+use tenantry_core::ports::{PortError, Secret, Vault as _};
 use tenantry_embedded::{EmbeddedHome, HomeOptions};
 use tenantry_engine::{Engine, EngineConfig};
 
@@ -81,7 +81,7 @@ pub struct Node {
     engine: Engine,
     workers: WorkerHandles,
     api: ApiState,
-    sweeps: tokio::task::JoinHandle<()>,
+    background: Vec<tokio::task::JoinHandle<()>>,
 }
 
 impl Node {
@@ -132,16 +132,22 @@ impl Node {
         };
         let mut settings = WorkerSettings { sole_process: true, ..WorkerSettings::default() };
         settings.http.allow_private = options.allow_private_webhooks;
-        let wakes = Wakes { outbox: home.table.outbox_signal() };
+        let wakes = Wakes::default();
+        let background = vec![
+            tokio::spawn(home.sweeper().run()),
+            tokio::spawn(wake_the_relay(home.table.outbox(), wakes.clone())),
+        ];
         let workers = spawn_all(ports.clone(), settings, wakes)?;
 
         let app = App::new(ports, Settings { allow_private_webhooks: options.allow_private_webhooks });
         let gauges = NodeGauges { home: home.clone(), engine: engine.clone() };
-        let api = ApiState::new(Arc::new(app), token_hash(&token))
-            .with_events_signal(home.bus.watch())
-            .with_gauges(Arc::new(gauges));
-        let sweeps = tokio::spawn(sweep_for_ever(home.clone()));
-        Ok(Self { home, engine, workers, api, sweeps })
+        let api = ApiState {
+            app: Arc::new(app),
+            admin_token_hash: token_sha256(&token),
+            events_signal: Some(home.bus.watch()),
+            gauges: vec![Arc::new(gauges)],
+        };
+        Ok(Self { home, engine, workers, api, background })
     }
 
     /// The HTTP API.
@@ -151,22 +157,17 @@ impl Node {
 
     /// Ends the workers and the engine, and closes the data folder.
     pub async fn stop(self) {
-        self.sweeps.abort();
+        self.background.iter().for_each(tokio::task::JoinHandle::abort);
         self.workers.stop().await;
         self.engine.shutdown().await;
         drop(self.home);
     }
 }
 
-/// Expired rows go by themselves; how often is no promise.
-async fn sweep_for_ever(home: EmbeddedHome) {
-    let sweeper = home.sweeper();
-    loop {
-        let next = home.clock.now().saturating_add(Duration::from_secs(60));
-        home.clock.sleep_until(next).await;
-        if let Err(error) = sweeper.run().await {
-            tracing::warn!(%error, "expired rows could not be swept; the next round tries again");
-        }
+/// A commit that put something into the outbox wakes the relay; without it the relay looks every second.
+async fn wake_the_relay(mut outbox: tokio::sync::watch::Receiver<u64>, wakes: Wakes) {
+    while outbox.changed().await.is_ok() {
+        wakes.outbox.notify_one();
     }
 }
 
@@ -184,7 +185,7 @@ fn catalogue() -> Result<Catalogue, StartError> {
 /// What the definitions say of a pause before a retry, for the status.
 fn retry_bound(workflows: &[Workflow]) -> tenantry_handlers::RetryBound {
     let definitions: Vec<_> =
-        workflows.iter().map(|workflow| (workflow.name.clone(), workflow.definition.clone())).collect();
+        workflows.iter().map(|workflow| (workflow.name.clone(), Arc::clone(&workflow.definition))).collect();
     Arc::new(move |workflow, state, error, retries| {
         let (_, definition) = definitions.iter().find(|(name, _)| name == workflow)?;
         definition.retry_bound_seconds(state, error, retries).map(Duration::from_secs_f64)
@@ -208,7 +209,9 @@ fn admin_token(dir: &Path, home: &EmbeddedHome) -> Result<String, StartError> {
         Ok(text) if !text.trim().is_empty() => return Ok(text.trim().to_owned()),
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(source) => return Err(StartError::File { path: path.display().to_string(), act: "read", source }),
+        Err(source) => {
+            return Err(StartError::File { path: path.display().to_string(), act: "read", source });
+        }
     }
     let mut bytes = [0_u8; 32];
     home.ids.fill(&mut bytes);
@@ -245,15 +248,31 @@ impl GaugeSource for NodeGauges {
         let engine = self.engine.stats();
         let gauge = |name, help, value: u64| Gauge::new(name, help, value as f64);
         vec![
-            gauge("tenantry_store_commits", "Commits of the store since the start, each one sync.", store.commits),
+            gauge(
+                "tenantry_store_commits",
+                "Commits of the store since the start, each one sync.",
+                store.commits,
+            ),
             gauge("tenantry_store_requests", "Write requests that those commits answered.", store.requests),
-            gauge("tenantry_store_failed_batches", "Batches that failed whole, such as on a full disk.", store.failed_batches),
+            gauge(
+                "tenantry_store_failed_batches",
+                "Batches that failed whole, such as on a full disk.",
+                store.failed_batches,
+            ),
             gauge("tenantry_journal_rows", "Rows appended to the journal since the start.", engine.entries),
             gauge("tenantry_engine_open_executions", "Executions that are open.", engine.open_executions),
             gauge("tenantry_engine_dispatched", "Tasks dispatched since the start.", engine.dispatched),
-            gauge("tenantry_engine_redispatched", "Tasks dispatched again after a death of the engine.", engine.redispatched),
+            gauge(
+                "tenantry_engine_redispatched",
+                "Tasks dispatched again after a death of the engine.",
+                engine.redispatched,
+            ),
             gauge("tenantry_engine_timers_armed", "Timers that are set.", engine.timers_armed),
-            gauge("tenantry_engine_faulted", "Executions that are left alone because of damaged rows or a fault.", engine.faulted),
+            gauge(
+                "tenantry_engine_faulted",
+                "Executions that are left alone because of damaged rows or a fault.",
+                engine.faulted,
+            ),
         ]
     }
 }

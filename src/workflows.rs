@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use tenantry_asl::Definition;
 
 /// Every workflow of this build: its name, the file's path in the repository, and its text.
@@ -47,16 +48,14 @@ pub struct Workflow {
     /// The rendered text.
     pub text: String,
     /// What the text means.
-    pub definition: Definition,
+    pub definition: Arc<Definition>,
 }
 
 /// The closed list of names that a workflow may ask for, with what they stand for on one machine: a step is called by
 /// its own name, the queue likewise.
 pub fn local_names() -> BTreeMap<String, String> {
-    let mut names: BTreeMap<String, String> = tenantry_handlers::REGISTRY
-        .iter()
-        .map(|step| (step.name.to_owned(), step.name.to_owned()))
-        .collect();
+    let mut names: BTreeMap<String, String> =
+        tenantry_handlers::REGISTRY.iter().map(|step| (step.name.to_owned(), step.name.to_owned())).collect();
     names.insert(INTEGRATIONS_QUEUE.to_owned(), "integrations".to_owned());
     names
 }
@@ -125,11 +124,16 @@ pub fn load_one(name: &str, file: &str, text: &str) -> Result<Workflow, Vec<Work
             if tenantry_handlers::registry::find(function).is_some() {
                 return None;
             }
-            let message = format!("state {}: field Arguments.FunctionName: there is no step {function}", task.name);
+            let message =
+                format!("state {}: field Arguments.FunctionName: there is no step {function}", task.name);
             Some(WorkflowFault { file: file.to_owned(), place: None, message })
         })
         .collect();
-    if unknown.is_empty() { Ok(Workflow { name: name.to_owned(), text, definition }) } else { Err(unknown) }
+    if unknown.is_empty() {
+        Ok(Workflow { name: name.to_owned(), text, definition: Arc::new(definition) })
+    } else {
+        Err(unknown)
+    }
 }
 
 /// Renders and parses every workflow of this build.
@@ -168,7 +172,8 @@ fn read_folder(folder: &Path) -> Result<Sources, Vec<WorkflowFault>> {
     let mut sources = Sources::new();
     for entry in std::fs::read_dir(folder).map_err(|error| fault(folder, error))? {
         let path = entry.map_err(|error| fault(folder, error))?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".asl.json"));
+        let name =
+            path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".asl.json"));
         if let Some(name) = name {
             let text = std::fs::read_to_string(&path).map_err(|error| fault(&path, error))?;
             sources.insert(name.to_owned(), (path.display().to_string(), text));

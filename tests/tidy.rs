@@ -14,8 +14,10 @@ fn root() -> &'static Path {
 /// Every file below the root that is ours, with its path from there.
 fn files(extensions: &[&str]) -> Vec<(String, PathBuf)> {
     fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
-        let mut entries: Vec<PathBuf> =
-            std::fs::read_dir(dir).expect("a readable folder").map(|entry| entry.expect("an entry").path()).collect();
+        let mut entries: Vec<PathBuf> = std::fs::read_dir(dir)
+            .expect("a readable folder")
+            .map(|entry| entry.expect("an entry").path())
+            .collect();
         entries.sort();
         for path in entries {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -80,11 +82,16 @@ fn arrows_point_one_way() {
         .expect("cargo metadata");
     for package in &metadata.packages {
         let name = package.name.as_str();
-        let may = allowed.get(name).unwrap_or_else(|| panic!("{name}: say in this test what it may depend on"));
+        let may =
+            allowed.get(name).unwrap_or_else(|| panic!("{name}: say in this test what it may depend on"));
         for dependency in &package.dependencies {
             let normal = dependency.kind == cargo_metadata::DependencyKind::Normal;
             if normal && dependency.name.starts_with("tenantry") {
-                assert!(may.contains(&dependency.name.as_str()), "{name} may not depend on {}", dependency.name);
+                assert!(
+                    may.contains(&dependency.name.as_str()),
+                    "{name} may not depend on {}",
+                    dependency.name
+                );
             }
         }
         // What runs on neither clock nor network must not be able to.
@@ -115,7 +122,16 @@ fn files_are_short() {
 fn time_and_chance_come_from_their_ports() {
     // Where the rule ends: the adapter that asks the system, and what only measures how long something took.
     let clocks = ["crates/embedded/src/system.rs"];
-    let stopwatches = ["src/", "tests/", "benches/", "examples/", "crates/api/src/", "crates/embedded/", "crates/app/src/workers/", "crates/app/src/http/"];
+    let stopwatches = [
+        "src/",
+        "tests/",
+        "benches/",
+        "examples/",
+        "crates/api/src/",
+        "crates/embedded/",
+        "crates/app/src/workers/",
+        "crates/app/src/http/",
+    ];
     let mut faults = Vec::new();
     for (short, path) in files(&["rs"]) {
         let text = read(&path);
@@ -125,9 +141,16 @@ fn time_and_chance_come_from_their_ports() {
             if short.ends_with("tidy.rs") {
                 continue;
             }
-            if ["SystemTime::now", "Timestamp::now()", "getrandom::", "rand::", "Uuid::now_v7", "Uuid::new_v4"]
-                .iter()
-                .any(|word| code.contains(word))
+            if [
+                "SystemTime::now",
+                "Timestamp::now()",
+                "getrandom::",
+                "rand::",
+                "Uuid::now_v7",
+                "Uuid::new_v4",
+            ]
+            .iter()
+            .any(|word| code.contains(word))
                 && !clocks.contains(&short.as_str())
             {
                 fault("asks the system for time or chance");

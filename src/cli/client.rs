@@ -7,7 +7,6 @@ use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
 
-
 /// A control plane and the way in.
 #[derive(Clone)]
 pub struct Client {
@@ -21,7 +20,9 @@ impl Client {
     pub fn connect(connection: &Connection) -> Result<Self, CliError> {
         let base = match &connection.url {
             Some(url) => url.trim_end_matches('/').to_owned(),
-            None => format!("http://{}", local_file(&connection.data_dir, ADDRESS_FILE, "--url or TENANTRY_URL")?),
+            None => {
+                format!("http://{}", local_file(&connection.data_dir, ADDRESS_FILE, "--url or TENANTRY_URL")?)
+            }
         };
         let token = match &connection.token {
             Some(token) => token.trim().to_owned(),
@@ -53,8 +54,11 @@ impl Client {
 
     /// Sends a request and reads its JSON; a problem becomes an error.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Result<Value, CliError> {
-        let response =
-            request.timeout(Duration::from_secs(30)).send().await.map_err(|error| self.unreachable(&error))?;
+        let response = request
+            .timeout(Duration::from_secs(30))
+            .send()
+            .await
+            .map_err(|error| self.unreachable(&error))?;
         let status = response.status();
         let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
         if status == StatusCode::NO_CONTENT || (status.is_success() && body.is_empty()) {
@@ -67,9 +71,7 @@ impl Client {
                 "{} answered {status}, but not with JSON. Is it a Tenantry control plane?",
                 self.base
             ))),
-            (false, problem) => {
-                Err(CliError::from_problem(status.as_u16(), &problem.unwrap_or(Value::Null)))
-            }
+            (false, problem) => Err(CliError::from_problem(status.as_u16(), &problem.unwrap_or(Value::Null))),
         }
     }
 
@@ -135,7 +137,7 @@ impl Client {
 }
 
 /// Percent-encodes one segment of a path or one value of a query.
-pub fn encode(text: &str) -> String {
+pub(super) fn encode(text: &str) -> String {
     use std::fmt::Write as _;
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -149,7 +151,7 @@ pub fn encode(text: &str) -> String {
 }
 
 /// A path with its query.
-pub fn with_query(path: &str, query: &[(&str, String)]) -> String {
+pub(super) fn with_query(path: &str, query: &[(&str, String)]) -> String {
     let mut out = path.to_owned();
     for (n, (name, value)) in query.iter().enumerate() {
         out.push(if n == 0 { '?' } else { '&' });

@@ -67,7 +67,8 @@ async fn server(client: &Client, findings: &mut Findings) {
                 let name = output::cell(queue.get("name"));
                 let dead = queue.get("deadLetters").and_then(Value::as_u64).unwrap_or(0);
                 if dead > 0 {
-                    let detail = format!("{dead} dead letter(s): `tenantry queue dead-letters {name}` says why");
+                    let detail =
+                        format!("{dead} dead letter(s): `tenantry queue dead-letters {name}` says why");
                     findings.add(&format!("queue {name}"), "warn", detail);
                 }
             }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use std::time::Duration;
 
 #[derive(Debug, Subcommand)]
-pub enum Verb {
+pub(super) enum Verb {
     /// Show events as they come, until Ctrl-C.
     Tail {
         #[command(flatten)]
@@ -46,7 +46,7 @@ pub enum Verb {
 }
 
 #[derive(Debug, Args)]
-pub struct Filter {
+pub(super) struct Filter {
     /// Only this type.
     #[arg(long = "type")]
     event_type: Option<String>,
@@ -72,16 +72,16 @@ const COLUMNS: [output::Column; 5] = [
     ("event", "/eventId"),
 ];
 
-pub async fn run(verb: Verb, client: &Client, format: Format) -> Result<Exit, CliError> {
+pub(super) async fn run(verb: Verb, client: &Client, format: Format) -> Result<Exit, CliError> {
     match verb {
         Verb::Tail { filter, from_start, count } => tail(client, &filter, from_start, count, format).await?,
         Verb::List { filter, limit } => {
-            let items = client.pages("/v1/events", &filter.query(), limit).await?;
-            output::list(&items, &COLUMNS, format);
+            output::list(&archive(client, &filter, limit).await?, &COLUMNS, format);
         }
         Verb::Replay { subscription, filter, from, to } => {
             let mut body = Map::new();
-            let fields = [("type", filter.event_type), ("tenantId", filter.tenant), ("from", from), ("to", to)];
+            let fields =
+                [("type", filter.event_type), ("tenantId", filter.tenant), ("from", from), ("to", to)];
             for (name, value) in fields {
                 if let Some(value) = value {
                     body.insert(name.to_owned(), value.into());
@@ -94,6 +94,26 @@ pub async fn run(verb: Verb, client: &Client, format: Format) -> Result<Exit, Cl
     Ok(Exit::Success)
 }
 
+/// The envelopes of the archive, oldest first.
+async fn archive(client: &Client, filter: &Filter, max: usize) -> Result<Vec<Value>, CliError> {
+    let mut events = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let mut query = filter.query();
+        query.push(("limit", (max - events.len()).clamp(1, 200).to_string()));
+        query.extend(after.map(|after| ("after", after)));
+        let mut page = client.get("/v1/events", &query).await?;
+        if let Some(Value::Array(found)) = page.get_mut("items").map(Value::take) {
+            events.extend(found.into_iter().filter_map(|mut item| item.get_mut("event").map(Value::take)));
+        }
+        after = page.get("nextCursor").and_then(Value::as_str).map(str::to_owned);
+        if after.is_none() || events.len() >= max {
+            events.truncate(max);
+            return Ok(events);
+        }
+    }
+}
+
 /// Reads the stream, and takes it up after the last event where it breaks off.
 async fn tail(
     client: &Client,
@@ -102,8 +122,12 @@ async fn tail(
     count: Option<usize>,
     format: Format,
 ) -> Result<(), CliError> {
-    let path = with_query("/v1/events/stream", &filter.query());
-    let mut last: Option<String> = from_start.then(String::new);
+    let mut query = filter.query();
+    if from_start {
+        query.push(("from", "start".to_owned()));
+    }
+    let path = with_query("/v1/events/stream", &query);
+    let mut last: Option<String> = None;
     let mut shown = 0;
     let mut away = false;
     loop {
@@ -113,7 +137,7 @@ async fn tail(
         }
         let response = match request.send().await {
             Ok(response) => response,
-            Err(error) if error.is_connect() && (away || last.is_some()) => {
+            Err(error) if error.is_connect() && (away || shown > 0) => {
                 wait_for_the_server(&mut away).await;
                 continue;
             }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 #[derive(Debug, Subcommand)]
-pub enum Verb {
+pub(super) enum Verb {
     /// List executions, newest first.
     List(List),
     /// Show an execution.
@@ -54,7 +54,7 @@ pub enum Verb {
 }
 
 #[derive(Debug, Args)]
-pub struct List {
+pub(super) struct List {
     /// Only this workflow.
     #[arg(long)]
     workflow: Option<String>,
@@ -71,7 +71,7 @@ pub struct List {
 
 /// Where the lines of a followed execution go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum To {
+pub(super) enum To {
     /// They are what was asked for.
     Stdout,
     /// They go along with something else.
@@ -83,11 +83,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const EVENT_COLUMNS: [output::Column; 4] =
     [("id", "/id"), ("at", "/timestamp"), ("type", "/type"), ("state", "/state")];
 
-pub async fn run(verb: Verb, client: &Client, format: Format) -> Result<Exit, CliError> {
+pub(super) async fn run(verb: Verb, client: &Client, format: Format) -> Result<Exit, CliError> {
     match verb {
         Verb::List(list) => {
-            let filters =
-                [("workflow", list.workflow), ("status", list.status), ("tenant", list.tenant)];
+            let filters = [("workflow", list.workflow), ("status", list.status), ("tenant", list.tenant)];
             let query: Vec<(&str, String)> =
                 filters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
             let items = client.pages("/v1/executions", &query, list.limit).await?;
@@ -102,7 +101,7 @@ pub async fn run(verb: Verb, client: &Client, format: Format) -> Result<Exit, Cl
         }
         Verb::Show { execution } => output::one(&client.get(&path(&execution, ""), &[]).await?, format),
         Verb::History { execution, reverse, limit } => {
-            let query = [("reverse", reverse.to_string())];
+            let query = [("order", "desc".to_owned())];
             let query: &[(&str, String)] = if reverse { &query } else { &[] };
             let items = client.pages(&path(&execution, "/history"), query, limit).await?;
             let items: Vec<Value> =
@@ -118,7 +117,7 @@ pub async fn run(verb: Verb, client: &Client, format: Format) -> Result<Exit, Cl
             output::one(&client.post(&path(&execution, "/redrive"), &json!({}), None).await?, format);
         }
         Verb::Stop { execution, reason } => {
-            let body = json!({ "reason": reason });
+            let body = json!({ "error": "Stopped", "cause": reason });
             output::one(&client.post(&path(&execution, "/stop"), &body, None).await?, format);
         }
     }
@@ -156,7 +155,7 @@ fn event_line(event: &Value) -> String {
 
 /// Follows an execution to its end, a line per history event. A server that goes away is waited for: that is no end of
 /// the execution.
-pub async fn follow(
+pub(super) async fn follow(
     client: &Client,
     execution: &str,
     timeout: Option<Duration>,
@@ -169,10 +168,10 @@ pub async fn follow(
     };
     let began = Instant::now();
     let mut away_since: Option<Instant> = None;
-    let mut cursor: Option<String> = None;
+    let mut last = 0;
     loop {
-        match poll(client, execution, cursor.as_deref()).await {
-            Ok((events, next, status)) => {
+        match poll(client, execution, last).await {
+            Ok((events, status)) => {
                 if away_since.take().is_some() {
                     eprintln!("the control plane is back");
                 }
@@ -183,7 +182,7 @@ pub async fn follow(
                     }
                 }
                 let idle = events.is_empty();
-                cursor = next.or(cursor);
+                last = events.last().and_then(|event| event["id"].as_u64()).unwrap_or(last);
                 if idle && status != "running" {
                     eprintln!("{execution} {status}");
                     return Ok(if status == "succeeded" { Exit::Success } else { Exit::Failure });
@@ -211,25 +210,27 @@ fn to_be_waited_for(away_since: &mut Option<Instant>, error: &CliError) -> bool 
     since.elapsed() < PATIENCE
 }
 
-/// The events after a cursor, the cursor to go on after, and the status as it was *before* the events were read: an
-/// ended execution whose next read brings nothing is fully shown.
-async fn poll(
-    client: &Client,
-    execution: &str,
-    cursor: Option<&str>,
-) -> Result<(Vec<Value>, Option<String>, String), CliError> {
+/// The events after that one, and the status as it was *before* they were read: an ended execution whose next read
+/// brings nothing is fully shown.
+async fn poll(client: &Client, execution: &str, last: u64) -> Result<(Vec<Value>, String), CliError> {
     let described = client.get(&path(execution, ""), &[]).await?;
     let status = described.get("status").and_then(Value::as_str).unwrap_or_default().to_owned();
+    Ok((history_after(client, execution, last).await?, status))
+}
+
+/// A page of an execution's history after the event with that id; 0 for all.
+pub(crate) async fn history_after(
+    client: &Client,
+    execution: &str,
+    last: u64,
+) -> Result<Vec<Value>, CliError> {
     let mut query = vec![("limit", "200".to_owned())];
-    if let Some(cursor) = cursor {
-        query.push(("cursor", cursor.to_owned()));
+    if last > 0 {
+        query.push(("after", last.to_string()));
     }
     let mut page = client.get(&path(execution, "/history"), &query).await?;
-    let events = match page.get_mut("items").map(Value::take) {
-        Some(Value::Array(events)) => events,
-        _ => Vec::new(),
-    };
-    // A page at the end has no next cursor; `resumeCursor` goes on after what is there now.
-    let next = page.get("resumeCursor").and_then(Value::as_str).map(str::to_owned);
-    Ok((events, next, status))
+    match page.get_mut("items").map(Value::take) {
+        Some(Value::Array(events)) => Ok(events),
+        _ => Ok(Vec::new()),
+    }
 }

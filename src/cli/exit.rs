@@ -80,9 +80,10 @@ impl CliError {
             400 | 405 | 413 | 415 => Exit::Usage,
             _ => Exit::Failure,
         };
-        let mut message = text("detail")
-            .or_else(|| text("title"))
-            .map_or_else(|| format!("The control plane answered {status} without saying why."), str::to_owned);
+        let mut message = text("detail").or_else(|| text("title")).map_or_else(
+            || format!("The control plane answered {status} without saying why."),
+            str::to_owned,
+        );
         if let Some(field) = text("field") {
             message = format!("{message} (field {field})");
         }

@@ -17,6 +17,7 @@ mod workflow;
 
 use clap::{Args, Parser, Subcommand};
 pub use client::Client;
+pub(crate) use execution::history_after;
 pub use exit::{CliError, Exit};
 pub use output::Format;
 use std::path::PathBuf;

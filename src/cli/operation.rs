@@ -7,7 +7,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 #[derive(Debug, Subcommand)]
-pub enum Verb {
+pub(super) enum Verb {
     /// Show an operation.
     Show {
         /// The operation's id.
@@ -20,7 +20,7 @@ pub enum Verb {
     },
 }
 
-pub async fn run(verb: Verb, client: &Client, format: Format) -> Result<Exit, CliError> {
+pub(super) async fn run(verb: Verb, client: &Client, format: Format) -> Result<Exit, CliError> {
     let answer = match verb {
         Verb::Show { operation } => {
             client.get(&format!("/v1/operations/{}", encode(&operation)), &[]).await?

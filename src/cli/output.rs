@@ -16,15 +16,15 @@ pub enum Format {
 }
 
 /// A column: its title and the JSON pointer of its value.
-pub type Column = (&'static str, &'static str);
+pub(super) type Column = (&'static str, &'static str);
 
 /// Prints a line of data. A reader that went away (`| head`) is no fault.
-pub fn line(text: &str) {
+pub(super) fn line(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
 /// A value as one cell: texts without quotes, nothing for null.
-pub fn cell(value: Option<&Value>) -> String {
+pub(super) fn cell(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => "-".to_owned(),
         Some(Value::String(text)) => text.clone(),
@@ -33,13 +33,13 @@ pub fn cell(value: Option<&Value>) -> String {
 }
 
 /// Prints a list.
-pub fn list(items: &[Value], columns: &[Column], format: Format) {
+pub(super) fn list(items: &[Value], columns: &[Column], format: Format) {
     match format {
         Format::Json => line(&pretty(&Value::Array(items.to_vec()))),
         Format::Jsonl => items.iter().for_each(|item| line(&item.to_string())),
         Format::Table => {
             let mut table = Table::new();
-            table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+            table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
             table.set_header(columns.iter().map(|(title, _)| title.to_uppercase()));
             for item in items {
                 table.add_row(columns.iter().map(|(_, pointer)| cell(item.pointer(pointer))));
@@ -52,7 +52,7 @@ pub fn list(items: &[Value], columns: &[Column], format: Format) {
 }
 
 /// Prints one thing: its fields one under the other, or as JSON.
-pub fn one(value: &Value, format: Format) {
+pub(super) fn one(value: &Value, format: Format) {
     match format {
         Format::Json => line(&pretty(value)),
         Format::Jsonl => line(&value.to_string()),

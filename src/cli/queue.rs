@@ -7,7 +7,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 #[derive(Debug, Subcommand)]
-pub enum Verb {
+pub(super) enum Verb {
     /// List the queues with their depths.
     List,
     /// List a queue's dead letters; looking consumes nothing.
@@ -35,7 +35,7 @@ pub enum Verb {
     },
 }
 
-pub async fn run(verb: Verb, client: &Client, format: Format) -> Result<Exit, CliError> {
+pub(super) async fn run(verb: Verb, client: &Client, format: Format) -> Result<Exit, CliError> {
     match verb {
         Verb::List => {
             let items = client.pages("/v1/queues", &[], 100).await?;

@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// How the server runs.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub(super) struct Options {
     /// Where to listen. Anything but loopback lets others in: put TLS in front of it.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
@@ -35,8 +35,9 @@ pub(super) async fn run(options: Options, data_dir: &Path) -> Result<Exit, CliEr
             options.listen
         ))
     })?;
-    let address =
-        listener.local_addr().map_err(|error| CliError::failure(format!("The listener has no address: {error}")))?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| CliError::failure(format!("The listener has no address: {error}")))?;
     let mut terminate = signal(SignalKind::terminate())
         .map_err(|error| CliError::failure(format!("SIGTERM cannot be watched for: {error}")))?;
     let node = Node::start(&NodeOptions {

@@ -7,7 +7,7 @@ use clap::Subcommand;
 use serde_json::{Map, Value};
 
 #[derive(Debug, Subcommand)]
-pub enum Verb {
+pub(super) enum Verb {
     /// Register a product service. Its secret and token are shown once.
     Add {
         /// The name; unique.
@@ -33,7 +33,7 @@ pub enum Verb {
     },
 }
 
-pub async fn run(verb: Verb, client: &Client, format: Format) -> Result<Exit, CliError> {
+pub(super) async fn run(verb: Verb, client: &Client, format: Format) -> Result<Exit, CliError> {
     match verb {
         Verb::Add { name, url, required, timeout_seconds, heartbeat_seconds } => {
             let mut body = Map::new();

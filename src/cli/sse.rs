@@ -2,16 +2,16 @@
 
 /// One event of a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct StreamEvent {
+pub(super) struct StreamEvent {
     /// What to send as `Last-Event-ID` to go on after it.
-    pub id: Option<String>,
+    pub(super) id: Option<String>,
     /// The data, its lines joined.
-    pub data: String,
+    pub(super) data: String,
 }
 
 /// Cuts a stream of bytes into events.
 #[derive(Debug, Default)]
-pub struct Parser {
+pub(super) struct Parser {
     buffer: Vec<u8>,
     event: StreamEvent,
     has_data: bool,
@@ -19,7 +19,7 @@ pub struct Parser {
 
 impl Parser {
     /// Takes the next bytes and gives the events that are complete.
-    pub fn feed(&mut self, bytes: &[u8]) -> Vec<StreamEvent> {
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Vec<StreamEvent> {
         self.buffer.extend_from_slice(bytes);
         let mut events = Vec::new();
         while let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {

@@ -7,7 +7,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 #[derive(Debug, Subcommand)]
-pub enum Verb {
+pub(super) enum Verb {
     /// Subscribe a webhook. Its signing secret is shown once.
     Add {
         /// For people.
@@ -35,7 +35,7 @@ pub enum Verb {
     },
 }
 
-pub async fn run(verb: Verb, client: &Client, format: Format) -> Result<Exit, CliError> {
+pub(super) async fn run(verb: Verb, client: &Client, format: Format) -> Result<Exit, CliError> {
     match verb {
         Verb::Add { name, url, pattern } => {
             let pattern: Value = serde_json::from_str(&pattern)

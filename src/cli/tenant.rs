@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 #[derive(Debug, Subcommand)]
-pub enum Verb {
+pub(super) enum Verb {
     /// Sign a tenant up.
     Create(Create),
     /// List tenants.
@@ -39,7 +39,7 @@ pub enum Verb {
 }
 
 #[derive(Debug, Args)]
-pub struct Create {
+pub(super) struct Create {
     /// The display name.
     name: String,
     /// The plan.
@@ -75,7 +75,7 @@ pub struct Create {
 }
 
 #[derive(Debug, Args)]
-pub struct List {
+pub(super) struct List {
     /// Only this status.
     #[arg(long)]
     status: Option<String>,
@@ -93,7 +93,7 @@ pub struct List {
     limit: usize,
 }
 
-pub async fn run(verb: Verb, client: &Client, format: Format) -> Result<Exit, CliError> {
+pub(super) async fn run(verb: Verb, client: &Client, format: Format) -> Result<Exit, CliError> {
     match verb {
         Verb::Create(create) => self::create(create, client, format).await,
         Verb::List(list) => {
@@ -122,7 +122,13 @@ pub async fn run(verb: Verb, client: &Client, format: Format) -> Result<Exit, Cl
         Verb::Timeline { tenant, limit } => {
             let path = format!("/v1/tenants/{}/timeline", encode(&tenant));
             let items = client.pages(&path, &[], limit).await?;
-            let columns = [("at", "/at"), ("kind", "/kind"), ("what", "/title"), ("detail", "/detail")];
+            let columns = [
+                ("at", "/at"),
+                ("kind", "/kind"),
+                ("what", "/summary"),
+                ("who", "/actor"),
+                ("error", "/error/message"),
+            ];
             output::list(&items, &columns, format);
             Ok(Exit::Success)
         }
@@ -172,8 +178,7 @@ async fn create(create: Create, client: &Client, format: Format) -> Result<Exit,
     if !metadata.is_empty() {
         body.insert("metadata".into(), metadata.into());
     }
-    let answer =
-        client.post("/v1/tenants", &Value::Object(body), create.idempotency_key.as_deref()).await?;
+    let answer = client.post("/v1/tenants", &Value::Object(body), create.idempotency_key.as_deref()).await?;
     if !create.wait {
         output::one(&answer, format);
         return Ok(Exit::Success);

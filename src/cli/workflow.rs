@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
-pub enum Verb {
+pub(super) enum Verb {
     /// List the workflows of this build.
     List,
     /// Print a workflow as it runs on this machine: rendered.
@@ -23,7 +23,7 @@ pub enum Verb {
     },
 }
 
-pub fn run(verb: Verb, format: Format) -> Result<Exit, CliError> {
+pub(super) fn run(verb: Verb, format: Format) -> Result<Exit, CliError> {
     match verb {
         Verb::List => {
             let workflows = workflows::load_all().map_err(|faults| report(&faults))?;
@@ -46,8 +46,11 @@ pub fn run(verb: Verb, format: Format) -> Result<Exit, CliError> {
         Verb::Show { workflow } => {
             let workflows = workflows::load_all().map_err(|faults| report(&faults))?;
             let found = workflows.iter().find(|known| known.name == workflow).ok_or_else(|| {
-                let known: Vec<&str> = workflows.iter().map(|workflow| workflow.name).collect();
-                CliError::not_found(format!("There is no workflow {workflow}; known are {}.", known.join(", ")))
+                let known: Vec<&str> = workflows.iter().map(|workflow| workflow.name.as_str()).collect();
+                CliError::not_found(format!(
+                    "There is no workflow {workflow}; known are {}.",
+                    known.join(", ")
+                ))
             })?;
             output::line(found.text.trim_end());
             Ok(Exit::Success)

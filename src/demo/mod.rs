@@ -52,7 +52,11 @@ pub async fn run(options: Options) -> Result<Exit, CliError> {
 
 async fn play(processes: &mut Processes) -> Result<(), CliError> {
     let client = processes.client()?;
-    println!("The control plane listens on {} and keeps everything in {}", client.base(), processes.dir().display());
+    println!(
+        "The control plane listens on {} and keeps everything in {}",
+        client.base(),
+        processes.dir().display()
+    );
     println!("A product service takes part in every provisioning; it is a process of its own.\n");
 
     println!("1. A tenant signs up and becomes active");

@@ -116,7 +116,14 @@ impl Processes {
         let state_dir = self.dir.join("service");
         let mut command = Command::new(own_binary()?);
         command.arg("demo-service");
-        command.args(["--listen", &self.service_listen, "--control-plane", &self.base(), "--name", "workspaces"]);
+        command.args([
+            "--listen",
+            &self.service_listen,
+            "--control-plane",
+            &self.base(),
+            "--name",
+            "workspaces",
+        ]);
         command.arg("--token-file").arg(token_file).arg("--state-dir").arg(state_dir);
         command.args(["--delay-ms", "600", "--refuse", super::REFUSED]);
         spawn(command, &self.dir, "service.log")
@@ -170,7 +177,8 @@ impl Drop for Processes {
 
 /// `wanted`, or where it is taken an address with a port that is free.
 fn free_address(wanted: &str) -> Result<String, CliError> {
-    let listener = std::net::TcpListener::bind(wanted).or_else(|_| std::net::TcpListener::bind("127.0.0.1:0"));
+    let listener =
+        std::net::TcpListener::bind(wanted).or_else(|_| std::net::TcpListener::bind("127.0.0.1:0"));
     listener
         .and_then(|listener| listener.local_addr())
         .map(|address| address.to_string())
@@ -192,7 +200,8 @@ fn spawn_server(dir: &Path, listen: &str) -> Result<Child, CliError> {
 
 fn spawn(mut command: Command, dir: &Path, log: &str) -> Result<Child, CliError> {
     let path = dir.join(log);
-    let fault = |error: std::io::Error| CliError::failure(format!("{} cannot be written: {error}", path.display()));
+    let fault =
+        |error: std::io::Error| CliError::failure(format!("{} cannot be written: {error}", path.display()));
     let file = File::options().create(true).append(true).open(&path).map_err(fault)?;
     let copy = file.try_clone().map_err(fault)?;
     command

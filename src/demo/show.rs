@@ -1,6 +1,6 @@
 //! Shows a provisioning live: a line per step, as its execution's history grows.
 
-use crate::cli::{CliError, Client};
+use crate::cli::{CliError, Client, history_after};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -32,7 +32,7 @@ pub(super) struct Watched<'a> {
     tenant: String,
     operation: String,
     execution: String,
-    cursor: Option<String>,
+    last: u64,
     entered: HashMap<String, i64>,
     bar: ProgressBar,
 }
@@ -40,7 +40,8 @@ pub(super) struct Watched<'a> {
 impl<'a> Watched<'a> {
     /// Of a sign-up's answer.
     pub(super) fn new(client: &'a Client, answer: Value) -> Self {
-        let text = |pointer: &str| answer.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text =
+            |pointer: &str| answer.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         if let Ok(style) = ProgressStyle::with_template("   {spinner} {msg}") {
             bar.set_style(style);
@@ -51,7 +52,7 @@ impl<'a> Watched<'a> {
             tenant: text("/tenant/tenantId"),
             operation: text("/operation/operationId"),
             execution: text("/operation/executionId"),
-            cursor: None,
+            last: 0,
             entered: HashMap::new(),
             bar,
         };
@@ -59,10 +60,10 @@ impl<'a> Watched<'a> {
         watched
     }
 
-    /// Follows until a state of that name is entered.
+    /// Follows until a state whose name begins so is entered.
     pub(super) async fn until_state(&mut self, state: &str) -> Result<(), CliError> {
         let began = Instant::now();
-        while !self.entered.contains_key(state) {
+        while !self.entered.keys().any(|entered| entered.starts_with(state)) {
             self.advance().await?;
             patience(began, &self.execution)?;
         }
@@ -73,9 +74,10 @@ impl<'a> Watched<'a> {
     pub(super) async fn until_end(&mut self) -> Result<End, CliError> {
         let began = Instant::now();
         loop {
-            let grown = self.advance().await?;
+            // Read before the history, so that an end is only believed once everything before it was shown.
             let operation = self.client.get(&format!("/v1/operations/{}", self.operation), &[]).await?;
             let status = operation.get("status").and_then(Value::as_str).unwrap_or_default();
+            let grown = self.advance().await?;
             if !grown && !matches!(status, "queued" | "running") {
                 self.bar.finish_and_clear();
                 return self.conclude().await;
@@ -103,24 +105,13 @@ impl<'a> Watched<'a> {
 
     /// Shows what is new; answers whether anything was.
     async fn advance(&mut self) -> Result<bool, CliError> {
-        let mut query = vec![("limit", "200".to_owned())];
-        if let Some(cursor) = &self.cursor {
-            query.push(("cursor", cursor.clone()));
-        }
-        let path = format!("/v1/executions/{}/history", self.execution);
-        let mut page = match self.client.get(&path, &query).await {
-            Ok(page) => page,
+        let events = match history_after(self.client, &self.execution, self.last).await {
+            Ok(events) => events,
             // Between the answer 202 and the execution's start there is nothing to see yet.
-            Err(error) if error.exit == crate::cli::Exit::NotFound => Value::Null,
+            Err(error) if error.exit == crate::cli::Exit::NotFound => Vec::new(),
             Err(error) => return Err(error),
         };
-        if let Some(next) = page.get("resumeCursor").and_then(Value::as_str) {
-            self.cursor = Some(next.to_owned());
-        }
-        let events = match page.get_mut("items").map(Value::take) {
-            Some(Value::Array(events)) => events,
-            _ => Vec::new(),
-        };
+        self.last = events.last().and_then(|event| event["id"].as_u64()).unwrap_or(self.last);
         for event in &events {
             self.show(event);
         }
@@ -148,7 +139,8 @@ impl<'a> Watched<'a> {
             }
             "TaskStateExited" => {
                 let name = member("name");
-                let took = self.entered.get(name).map(|since| format!("{} ms", at_ms - since)).unwrap_or_default();
+                let took =
+                    self.entered.get(name).map(|since| format!("{} ms", at_ms - since)).unwrap_or_default();
                 self.say(&format!("   ✓ {name:<24} {took}"));
             }
             "TaskFailed" => self.say(&format!("   ✗ {}: {}", member("error"), member("cause"))),

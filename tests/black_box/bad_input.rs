@@ -28,7 +28,12 @@ async fn every_bad_sign_up_has_its_own_code_and_leaves_nothing() {
         ("an unprintable name", sign_up(json!({"name": "a\u{7}b"})), 400, "TNT-0102"),
         ("an unknown plan", sign_up(json!({"plan": "platinum"})), 400, "TNT-0103"),
         ("an unknown region", sign_up(json!({"region": "mars-1"})), 400, "TNT-0104"),
-        ("an isolation that the plan has not", sign_up(json!({"plan": "free", "isolation": "silo"})), 400, "TNT-0105"),
+        (
+            "an isolation that the plan has not",
+            sign_up(json!({"plan": "free", "isolation": "silo"})),
+            400,
+            "TNT-0105",
+        ),
         ("a malformed slug", sign_up(json!({"slug": "No Good!"})), 400, "TNT-0106"),
         ("a malformed address", sign_up(json!({"adminEmail": "nobody"})), 400, "TNT-0109"),
         ("metadata over its limits", sign_up(json!({"metadata": {"k": "v".repeat(600)}})), 400, "TNT-0110"),
@@ -59,7 +64,7 @@ async fn every_bad_sign_up_has_its_own_code_and_leaves_nothing() {
         }
     }
     assert!(server.all("/v1/tenants").await.is_empty());
-    assert!(server.all("/v1/events").await.is_empty());
+    assert!(server.archive().await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,7 +81,12 @@ async fn other_bad_requests_have_their_own_codes() {
     let get = |path: String| (Method::GET, path, None::<Value>);
     let hook = |url: &str| json!({"name": "h", "pattern": {}, "target": {"type": "webhook", "url": url}});
     let cases = vec![
-        (get(format!("/v1/tenants?status=active&cursor={cursor}")), 400, "TNT-0012", "a cursor of another query"),
+        (
+            get(format!("/v1/tenants?status=active&cursor={cursor}")),
+            400,
+            "TNT-0012",
+            "a cursor of another query",
+        ),
         (get("/v1/tenants?cursor=nonsense".into()), 400, "TNT-0012", "a malformed cursor"),
         (get("/v1/tenants?colour=red".into()), 400, "TNT-0013", "an unknown parameter"),
         (get("/v1/tenants?status=happy".into()), 400, "TNT-0013", "an unknown status"),
@@ -86,7 +96,12 @@ async fn other_bad_requests_have_their_own_codes() {
         (get("/v1/operations/op_01h455vb4pex5vsknk084sn02q".into()), 404, "TNT-0201", "an unknown operation"),
         (get("/v1/executions/provision_tenant~nothing".into()), 404, "TNT-0301", "an unknown execution"),
         (get("/v1/nowhere".into()), 404, "TNT-0009", "an unknown address"),
-        ((Method::PUT, "/v1/tenants".into(), Some(json!({}))), 405, "TNT-0010", "a method that is not offered"),
+        (
+            (Method::PUT, "/v1/tenants".into(), Some(json!({}))),
+            405,
+            "TNT-0010",
+            "a method that is not offered",
+        ),
         (get("/v1/queues/nowhere/dead-letters".into()), 404, "TNT-0701", "an unknown queue"),
         (
             post("/v1/task-tokens/success", json!({"taskToken": "forged", "output": {}})),
@@ -95,15 +110,31 @@ async fn other_bad_requests_have_their_own_codes() {
             "a forged task token",
         ),
         (
-            post("/v1/subscriptions", json!({"name": "h", "pattern": {"source": [{"prefixx": 1}]}, "target": {"type": "webhook", "url": "http://127.0.0.1:1/"}})),
+            post(
+                "/v1/subscriptions",
+                json!({"name": "h", "pattern": {"source": [{"prefixx": 1}]}, "target": {"type": "webhook", "url": "http://127.0.0.1:1/"}}),
+            ),
             400,
             "TNT-0602",
             "a malformed pattern",
         ),
-        (post("/v1/subscriptions", hook("ftp://example.com/")), 400, "TNT-0503", "an address of another kind"),
-        (post("/v1/subscriptions", hook("http://user:pw@127.0.0.1/")), 400, "TNT-0503", "an address with credentials"),
         (
-            post("/v1/services", json!({"name": "s", "url": "http://127.0.0.1:1/", "required": true, "timeoutSeconds": 0})),
+            post("/v1/subscriptions", hook("ftp://example.com/")),
+            400,
+            "TNT-0503",
+            "an address of another kind",
+        ),
+        (
+            post("/v1/subscriptions", hook("http://user:pw@127.0.0.1/")),
+            400,
+            "TNT-0503",
+            "an address with credentials",
+        ),
+        (
+            post(
+                "/v1/services",
+                json!({"name": "s", "url": "http://127.0.0.1:1/", "required": true, "timeoutSeconds": 0}),
+            ),
             400,
             "TNT-0504",
             "a timeout of nothing",
@@ -111,7 +142,11 @@ async fn other_bad_requests_have_their_own_codes() {
     ];
     for ((method, path, body), status, code, what) in cases {
         let (got, problem) = server.send(method, &path, body.as_ref(), None).await.expect("an answer");
-        assert_eq!((got.as_u16(), problem["code"].as_str().unwrap_or("-")), (status, code), "{what}: {problem:#}");
+        assert_eq!(
+            (got.as_u16(), problem["code"].as_str().unwrap_or("-")),
+            (status, code),
+            "{what}: {problem:#}"
+        );
     }
     let answer = server
         .http()
@@ -135,8 +170,15 @@ async fn other_bad_requests_have_their_own_codes() {
 async fn every_operation_asks_for_a_token() {
     let dir = tempfile::tempdir().expect("a folder");
     let server = Server::start(dir.path()).await;
-    let document: Value =
-        server.http().get(format!("{}/openapi.json", server.base())).send().await.expect("an answer").json().await.expect("JSON");
+    let document: Value = server
+        .http()
+        .get(format!("{}/openapi.json", server.base()))
+        .send()
+        .await
+        .expect("an answer")
+        .json()
+        .await
+        .expect("JSON");
     // DESIGN: every call but health and the OpenAPI document.
     let open = ["/healthz", "/readyz", "/openapi.json", "/", "/help/errors/{code}"];
     let mut walked = 0;
@@ -151,7 +193,8 @@ async fn every_operation_asks_for_a_token() {
                 address.replace_range(from..=to, "x");
             }
             for token in [None, Some("wrong"), Some(""), Some("svct_wrong")] {
-                let mut request = server.http().request(method.clone(), format!("{}{address}", server.base()));
+                let mut request =
+                    server.http().request(method.clone(), format!("{}{address}", server.base()));
                 if let Some(token) = token {
                     request = request.bearer_auth(token);
                 }

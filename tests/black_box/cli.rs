@@ -8,7 +8,12 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Output, Stdio};
 
 fn tenantry(server: &Server, arguments: &[&str]) -> Output {
-    Command::new(binary()).arg("--data-dir").arg(server.dir()).args(arguments).output().expect("the binary runs")
+    Command::new(binary())
+        .arg("--data-dir")
+        .arg(server.dir())
+        .args(arguments)
+        .output()
+        .expect("the binary runs")
 }
 
 fn json(output: &Output) -> Value {
@@ -22,7 +27,8 @@ async fn watch_follows_a_run_live_and_exits_as_it_ended() {
     let mut server = Server::start(dir.path()).await;
     let service = Service::start(|_| Verdict::Refuse).await;
 
-    let created = tenantry(&server, &["-o", "json", "tenant", "create", "Good", "--admin-email", "a@example.com"]);
+    let created =
+        tenantry(&server, &["-o", "json", "tenant", "create", "Good", "--admin-email", "a@example.com"]);
     assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
     let execution = text(&json(&created), "/operation/executionId").to_owned();
     until("the execution to be there", || async {
@@ -36,20 +42,22 @@ async fn watch_follows_a_run_live_and_exits_as_it_ended() {
     assert!(shown.contains("TaskStateExited  ActivateTenant"), "{shown}");
 
     service.register(&server, "refuser").await;
-    let created = tenantry(&server, &["-o", "json", "tenant", "create", "Bad", "--admin-email", "a@example.com"]);
+    let created =
+        tenantry(&server, &["-o", "json", "tenant", "create", "Bad", "--admin-email", "a@example.com"]);
     let execution = text(&json(&created), "/operation/executionId").to_owned();
+    until("the execution to be there", || async {
+        tenantry(&server, &["execution", "show", &execution]).status.success().then_some(())
+    })
+    .await;
     // Followed across a kill: that is no end of the execution.
-    let watch = Command::new(binary())
+    let mut watch = Command::new(binary())
         .arg("--data-dir")
         .arg(server.dir())
         .args(["-o", "jsonl", "execution", "watch", &execution, "--exit-status"])
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut watch = { watch }.spawn().expect("the binary runs");
-    let started = until("the first lines", || async {
-        tenantry(&server, &["execution", "show", &execution]).status.success().then_some(())
-    });
-    started.await;
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
     server.kill_and_restart().await;
     let status = watch.wait().expect("an end");
     let mut shown = String::new();
@@ -76,14 +84,17 @@ async fn tail_shows_events_as_they_come() {
         .expect("the binary runs");
     let lines = BufReader::new(tail.stdout.take().expect("stdout")).lines();
     let reader = std::thread::spawn(move || {
-        lines.map(|line| serde_json::from_str::<Value>(&line.expect("text")).expect("JSON")).collect::<Vec<_>>()
+        lines
+            .map(|line| serde_json::from_str::<Value>(&line.expect("text")).expect("JSON"))
+            .collect::<Vec<_>>()
     });
     let first = server.post("/v1/tenants", &Server::sign_up_body("First"), 202).await;
     server.until_settled(text(&first, "/tenant/tenantId")).await;
     server.kill_and_restart().await;
     let second = server.post("/v1/tenants", &Server::sign_up_body("Second"), 202).await;
     server.until_settled(text(&second, "/tenant/tenantId")).await;
-    let events = tokio::task::spawn_blocking(move || reader.join()).await.expect("no panic").expect("no panic");
+    let events =
+        tokio::task::spawn_blocking(move || reader.join()).await.expect("no panic").expect("no panic");
     assert!(tail.wait().expect("an end").success());
     let types: Vec<&str> = events.iter().map(|event| text(event, "/type")).collect();
     let one = ["TenantRegistered", "TenantProvisioningStarted", "TenantProvisioned"];
@@ -100,8 +111,14 @@ async fn exit_codes_tell_what_went_wrong() {
     assert_eq!(code(&["tenant", "show", "tnt_01h455vb4pex5vsknk084sn02q"]), Some(3));
     assert_eq!(code(&["execution", "watch", "provision_tenant~nobody"]), Some(3));
     assert_eq!(code(&["--token", "wrong", "tenant", "list"]), Some(5));
-    assert_eq!(code(&["tenant", "create", "Acme", "--admin-email", "a@example.com", "--slug", "acme"]), Some(0));
-    assert_eq!(code(&["tenant", "create", "Acme", "--admin-email", "a@example.com", "--slug", "acme"]), Some(4));
+    assert_eq!(
+        code(&["tenant", "create", "Acme", "--admin-email", "a@example.com", "--slug", "acme"]),
+        Some(0)
+    );
+    assert_eq!(
+        code(&["tenant", "create", "Acme", "--admin-email", "a@example.com", "--slug", "acme"]),
+        Some(4)
+    );
     assert_eq!(code(&["tenant", "create", "", "--admin-email", "a@example.com"]), Some(2));
     assert_eq!(code(&["--url", "http://127.0.0.1:1", "tenant", "list"]), Some(1));
     assert_eq!(code(&["explain", "TNT-0107"]), Some(0));

@@ -35,12 +35,9 @@ impl Watched {
         let data = dir.path().join("data");
         std::fs::create_dir(&data).expect("a folder");
         let (log, fault) = (dir.path().join("shim.log"), dir.path().join("fault"));
-        let environment = [
-            ("LD_PRELOAD", shim(dir.path())),
-            ("SHIM_LOG", log.clone()),
-            ("SHIM_FAULT", fault.clone()),
-        ]
-        .map(|(name, path)| (name.to_owned(), path.display().to_string()));
+        let environment =
+            [("LD_PRELOAD", shim(dir.path())), ("SHIM_LOG", log.clone()), ("SHIM_FAULT", fault.clone())]
+                .map(|(name, path)| (name.to_owned(), path.display().to_string()));
         let server = Server::start_with(&data, environment.to_vec()).await;
         Self { dir, server, log, fault }
     }

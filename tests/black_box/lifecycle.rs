@@ -53,7 +53,7 @@ async fn sign_up_to_active_with_everything_that_is_told_of_it() {
     assert!(deliveries.iter().all(|delivery| delivery["outcome"] == "delivered"), "{deliveries:#?}");
 
     let body = json!({"tenantId": tenant, "type": "TenantProvisioned"});
-    let replayed = server.post(&format!("/v1/subscriptions/{subscription}/replay"), &body, 202).await;
+    let replayed = server.post(&format!("/v1/subscriptions/{subscription}/replay"), &body, 200).await;
     assert_eq!(replayed["replayed"], 1, "{replayed:#}");
     until("the replay", || async {
         receiver.received.lock().expect("no panic").iter().any(|received| received.replay).then_some(())
@@ -71,10 +71,9 @@ async fn a_failed_provisioning_leaves_nothing_says_why_and_can_be_tried_again() 
     let server = Server::start(dir.path()).await;
     let healthy = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&healthy);
-    let service = Service::start(move |_| {
-        if told.load(Ordering::SeqCst) { Verdict::Confirm } else { Verdict::Refuse }
-    })
-    .await;
+    let service =
+        Service::start(move |_| if told.load(Ordering::SeqCst) { Verdict::Confirm } else { Verdict::Refuse })
+            .await;
     service.register(&server, "moody").await;
     let answer = server.post("/v1/tenants", &Server::sign_up_body("Second Try"), 202).await;
     let tenant = text(&answer, "/tenant/tenantId").to_owned();
@@ -125,13 +124,13 @@ async fn a_task_token_takes_one_answer() {
     let service = server.post("/v1/services", &body, 201).await;
     let answer = server.post("/v1/tenants", &Server::sign_up_body("Tokens"), 202).await;
     let tenant = text(&answer, "/tenant/tenantId").to_owned();
-    let token = until("the request with its token", || async {
-        tokens.lock().expect("no panic").first().cloned()
-    })
-    .await;
+    let token =
+        until("the request with its token", || async { tokens.lock().expect("no panic").first().cloned() })
+            .await;
 
     let success = json!({"taskToken": token, "output": {"url": "https://x"}});
-    let other = json!({"name": "other", "url": "http://127.0.0.1:9/", "required": false, "timeoutSeconds": 60});
+    let other =
+        json!({"name": "other", "url": "http://127.0.0.1:9/", "required": false, "timeoutSeconds": 60});
     let other = server.post("/v1/services", &other, 201).await;
     let as_other = server
         .http()
@@ -161,12 +160,13 @@ async fn a_task_token_takes_one_answer() {
         .await
         .expect("an answer");
     assert!(beat.status().is_success(), "{}", beat.status());
-    server.post("/v1/task-tokens/success", &success, 200).await;
+    server.post("/v1/task-tokens/success", &success, 204).await;
     let problem = server.post("/v1/task-tokens/success", &success, 409).await;
     assert_eq!(text(&problem, "/code"), "TNT-0402");
     server.until_settled(&tenant).await;
     server.kill_and_restart().await;
-    let problem = server.post("/v1/task-tokens/failure", &json!({"taskToken": token, "error": "E"}), 409).await;
+    let problem =
+        server.post("/v1/task-tokens/failure", &json!({"taskToken": token, "error": "E"}), 409).await;
     assert_eq!(text(&problem, "/code"), "TNT-0402", "used, also after its execution has ended and a kill");
     assert_eq!(text(&server.get(&format!("/v1/tenants/{tenant}")).await, "/status"), "active");
 }

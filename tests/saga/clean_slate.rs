@@ -6,8 +6,18 @@ use tenantry_core::ports::Item;
 
 /// Rows that stay whatever happens: the tenant's record, its pointers, and what tells of its past.
 const STAYS: &[&str] = &[
-    "METADATA", "OPERATION#", "PROGRESS#", "AUDIT#", "EVENT#", "RELAY", "DATAKEY#records", "POINTER", "ANSWER", "SERVICE#",
-    "LEASE", "STATE",
+    "METADATA",
+    "OPERATION#",
+    "PROGRESS#",
+    "AUDIT#",
+    "EVENT#",
+    "RELAY",
+    "DATAKEY#records",
+    "POINTER",
+    "ANSWER",
+    "SERVICE#",
+    "LEASE",
+    "STATE",
 ];
 
 /// Ids with nothing but their kind, so that runs can be compared.

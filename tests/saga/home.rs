@@ -18,7 +18,7 @@ use tenantry_app::workers::consume::{Handler, settle};
 use tenantry_app::workers::execution_status::ExecutionStatusWorker;
 use tenantry_app::workers::relay::Relay;
 use tenantry_app::workers::start::Starter;
-use tenantry_core::ports::{ExecutionStatus, OutgoingMessage, Queue, TaskTokens, Workflows};
+use tenantry_core::ports::{ExecutionStatus, OutgoingMessage, Queue, TaskTokens};
 use tenantry_core::{ExecutionId, OperationId, TenantId};
 use tenantry_engine::testing::{Crash, MemoryJournal, quiesce};
 use tenantry_engine::{Engine, EngineConfig};
@@ -198,9 +198,11 @@ impl<'a> Home<'a> {
                 heartbeat_seconds,
             };
             let once = Once::<RegisteredService> { idempotency: None, render: answer(201) };
-            let registered = app.register_service(&Principal::Admin, once, &service).await.expect("a service");
+            let registered =
+                app.register_service(&Principal::Admin, once, &service).await.expect("a service");
             let registered: Value = serde_json::from_str(&registered.body).expect("JSON");
-            self.services.insert(registered["serviceId"].as_str().expect("an id").to_owned(), Service::default());
+            self.services
+                .insert(registered["serviceId"].as_str().expect("an id").to_owned(), Service::default());
         }
         let tenant = NewTenant {
             name: "Saga".to_owned(),
@@ -215,7 +217,8 @@ impl<'a> Home<'a> {
         let once = Once::<Registered> { idempotency: None, render: answer(202) };
         let registered = app.register_tenant(&Principal::Admin, once, &tenant).await.expect("a sign-up");
         let registered: Value = serde_json::from_str(&registered.body).expect("JSON");
-        let id = |pointer: &str| registered.pointer(pointer).and_then(Value::as_str).expect("an id").to_owned();
+        let id =
+            |pointer: &str| registered.pointer(pointer).and_then(Value::as_str).expect("an id").to_owned();
         self.begun = Some(Begun {
             tenant: id("/tenant/tenantId").parse().expect("a tenant's id"),
             operation: id("/operation/operationId").parse().expect("an operation's id"),
@@ -298,8 +301,11 @@ impl<'a> Home<'a> {
         let body = json!({
             "executionId": begun.execution, "status": execution.summary.status.as_str(), "tenantId": begun.tenant
         });
-        let message =
-            OutgoingMessage { body: body.to_string(), group: begun.tenant.to_string(), delay: Duration::ZERO };
+        let message = OutgoingMessage {
+            body: body.to_string(),
+            group: begun.tenant.to_string(),
+            delay: Duration::ZERO,
+        };
         self.memory.execution_status.send(vec![message]).await.expect("a message");
     }
 
@@ -310,7 +316,8 @@ impl<'a> Home<'a> {
         for message in messages {
             let request: Value = serde_json::from_str(&message.body).expect("JSON");
             let text = |name: &str| request[name].as_str().expect("a text").to_owned();
-            let refused = self.plan.lock().expect("no panic").faults.get(&text("state")) == Some(&Fault::Refused);
+            let refused =
+                self.plan.lock().expect("no panic").faults.get(&text("state")) == Some(&Fault::Refused);
             let service = self.services.get_mut(&text("serviceId")).expect("a registered service");
             match text("action").as_str() {
                 "provision" if refused => {}

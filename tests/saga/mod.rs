@@ -28,7 +28,10 @@ fn state(task: &TaskInfo) -> &str {
 fn every_workflow_has_a_scenario() {
     let known: Vec<String> = scenarios().into_iter().map(|scenario| scenario.workflow.name).collect();
     for (name, file, _) in tenantry::workflows::SOURCES {
-        assert!(known.iter().any(|known| known == name), "{file}: say in tests/saga/scenario.rs how it is begun");
+        assert!(
+            known.iter().any(|known| known == name),
+            "{file}: say in tests/saga/scenario.rs how it is begun"
+        );
     }
 }
 
@@ -88,7 +91,12 @@ async fn every_forward_task_failed_for_good_leaves_a_clean_slate() {
                 } else {
                     assert_eq!(end.outcome, Outcome::Compensated, "{fault:?} at {}: {end:#?}", state(task));
                     assert_eq!(end.residue, BTreeMap::new(), "{fault:?} at {} left this behind", state(task));
-                    assert_eq!(end.error.as_deref(), Some(faulty::ERROR), "the cause of {fault:?} at {}", state(task));
+                    assert_eq!(
+                        end.error.as_deref(),
+                        Some(faulty::ERROR),
+                        "the cause of {fault:?} at {}",
+                        state(task)
+                    );
                 }
                 cells += 1;
             }

@@ -94,9 +94,8 @@ async fn receive(State(receiver): State<Receiver>, headers: HeaderMap, body: Byt
             return StatusCode::INTERNAL_SERVER_ERROR;
         }
     }
-    let header = |name: &str| {
-        headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
-    };
+    let header =
+        |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let secret = Secret::new(receiver.secret.lock().expect("no panic").clone());
     receiver.received.lock().expect("no panic").push(Received {
         event: serde_json::from_slice(&body).expect("a JSON body"),

@@ -40,8 +40,7 @@ impl Server {
             .timeout(Duration::from_secs(30))
             .build()
             .expect("a client");
-        let mut server =
-            Self { dir: dir.to_owned(), listen: free_address(), child: None, environment, http };
+        let mut server = Self { dir: dir.to_owned(), listen: free_address(), child: None, environment, http };
         server.spawn();
         server.until_ready().await;
         server
@@ -128,10 +127,6 @@ impl Server {
         format!("http://{}", self.listen)
     }
 
-    pub fn listen(&self) -> &str {
-        &self.listen
-    }
-
     /// The administrator's token, once the first start has made it.
     pub fn token(&self) -> String {
         std::fs::read_to_string(self.dir.join("admin.token")).expect("admin.token").trim().to_owned()
@@ -149,7 +144,8 @@ impl Server {
         body: Option<&Value>,
         key: Option<&str>,
     ) -> Result<(StatusCode, Value), reqwest::Error> {
-        let mut request = self.http.request(method, format!("{}{path}", self.base())).bearer_auth(self.token());
+        let mut request =
+            self.http.request(method, format!("{}{path}", self.base())).bearer_auth(self.token());
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -187,6 +183,21 @@ impl Server {
             match page["nextCursor"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),
                 None => return items,
+            }
+        }
+    }
+
+    /// Every event of the archive, in the order of publication.
+    pub async fn archive(&self) -> Vec<Value> {
+        let mut events = Vec::new();
+        let mut after = String::new();
+        loop {
+            let page = self.get(&format!("/v1/events?limit=200{after}")).await;
+            let items = page["items"].as_array().expect("items");
+            events.extend(items.iter().map(|item| item["event"].clone()));
+            match page["nextCursor"].as_str() {
+                Some(next) => after = format!("&after={next}"),
+                None => return events,
             }
         }
     }
