@@ -110,7 +110,13 @@ type Waiting = Arc<Mutex<HashMap<String, oneshot::Sender<()>>>>;
 
 /// Listens to the stream and tells each waiting client when its tenant is active. An event that comes before its client
 /// waits is kept in `early`.
-async fn listen(http: reqwest::Client, base: String, token: String, waiting: Waiting, early: Arc<Mutex<std::collections::HashSet<String>>>) {
+async fn listen(
+    http: reqwest::Client,
+    base: String,
+    token: String,
+    waiting: Waiting,
+    early: Arc<Mutex<std::collections::HashSet<String>>>,
+) {
     let answer = http
         .get(format!("{base}/v1/events/stream?type=TenantProvisioned"))
         .bearer_auth(token)
@@ -142,7 +148,13 @@ async fn throughput(clients: usize, seconds: u64) {
     let (server, _) = Server::start(dir.path(), &http).await;
     let waiting: Waiting = Arc::default();
     let early = Arc::default();
-    tokio::spawn(listen(http.clone(), server.base.clone(), server.token(), Arc::clone(&waiting), Arc::clone(&early)));
+    tokio::spawn(listen(
+        http.clone(),
+        server.base.clone(),
+        server.token(),
+        Arc::clone(&waiting),
+        Arc::clone(&early),
+    ));
     tokio::time::sleep(Duration::from_millis(300)).await;
     let stop = Arc::new(AtomicBool::new(false));
     let number = Arc::new(AtomicU64::new(0));
@@ -162,7 +174,8 @@ async fn throughput(clients: usize, seconds: u64) {
                     let body = json!({"name": format!("Bench {number}"), "slug": format!("bench-{number}"),
                         "plan": "pro", "adminEmail": "bench@example.com"});
                     let began = Instant::now();
-                    let answer = http.post(format!("{base}/v1/tenants")).bearer_auth(&token).json(&body).send().await;
+                    let answer =
+                        http.post(format!("{base}/v1/tenants")).bearer_auth(&token).json(&body).send().await;
                     let answer = answer.expect("an answer");
                     assert_eq!(answer.status().as_u16(), 202);
                     let answer: Value = answer.json().await.expect("JSON");
@@ -226,13 +239,18 @@ async fn start_up(open: usize) {
     let router = axum::Router::new().fallback(|| async { "noted" });
     tokio::spawn(async move { axum::serve(silent, router).await });
     let service = json!({"name": "silent", "url": url, "required": true, "timeoutSeconds": 86400});
-    let answer =
-        http.post(format!("{}/v1/services", server.base)).bearer_auth(server.token()).json(&service).send().await;
+    let answer = http
+        .post(format!("{}/v1/services", server.base))
+        .bearer_auth(server.token())
+        .json(&service)
+        .send()
+        .await;
     assert_eq!(answer.expect("an answer").status().as_u16(), 201);
     let tenants = futures::stream::iter(0..open).map(|number| {
         let body = json!({"name": format!("Open {number}"), "slug": format!("open-{number}"), "plan": "pro",
             "adminEmail": "bench@example.com"});
-        let request = http.post(format!("{}/v1/tenants", server.base)).bearer_auth(server.token()).json(&body);
+        let request =
+            http.post(format!("{}/v1/tenants", server.base)).bearer_auth(server.token()).json(&body);
         async move { assert_eq!(request.send().await.expect("an answer").status().as_u16(), 202) }
     });
     tenants.buffer_unordered(64).for_each(|()| async {}).await;

@@ -102,8 +102,9 @@ fn mismatch(error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
     let mut place = pointer(error.path());
     let code =
         if reason.starts_with("unknown field") { ErrorCode::UnknownField } else { ErrorCode::WrongType };
-    // A missing field is named in the message; the path leads to where it is missing.
-    if let Some(name) = reason.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+    // These are named in the message alone; the path leads to the object around them.
+    let named = ["missing field `", "duplicate field `"].iter().find_map(|start| reason.strip_prefix(start));
+    if let Some(name) = named.and_then(|rest| rest.strip_suffix('`')) {
         place.push('/');
         place.push_str(name);
     }

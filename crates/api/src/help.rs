@@ -17,7 +17,7 @@ pages! {
 }
 
 /// The page of a code such as `TNT-0107`.
-pub(crate) fn page(code: &str) -> Option<&'static str> {
+pub fn page(code: &str) -> Option<&'static str> {
     PAGES.iter().find(|(known, _)| *known == code).map(|(_, page)| *page)
 }
 

@@ -17,6 +17,7 @@ mod problem;
 mod routes;
 
 pub use auth::token_sha256;
+pub use help::page as help_page;
 pub use openapi::document as openapi_document;
 pub use problem::Problem;
 

@@ -3,5 +3,9 @@
 mod contracts;
 mod folder;
 mod home;
+mod journal;
+mod journal_faults;
+mod messaging;
+mod queue_model;
 mod store;
 mod support;

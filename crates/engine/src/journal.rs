@@ -113,7 +113,8 @@ pub trait Journal: Definitions + 'static {
 
     /// Takes an entry. **The call itself puts it in line** (entries become durable in the order of the calls); the
     /// future resolves once it is durable. After an error of an entry that is not the execution's first, the engine
-    /// forgets what it holds of the execution and reads it again.
+    /// forgets what it holds of the execution and reads it again, by [`Journal::rows`] from its checkpoint; until then
+    /// no entry of the execution is kept, so that its durable rows are always a prefix of what was appended.
     fn append(&self, entry: Entry) -> BoxFuture<'static, Result<(), JournalError>>;
 
     /// Open executions with a key greater than `after`, in the order of their keys, at most `limit`.

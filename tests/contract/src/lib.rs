@@ -2,15 +2,23 @@
 //! sentence of the port's documentation against it; both homes' own tests call them.
 
 mod blobs;
+mod bus;
 mod clock;
 mod data_keys;
+mod dead_letters;
 mod made;
+mod messaging;
+mod queue;
 mod table;
 mod vault;
 
 pub use blobs::blobs_suite;
+pub use bus::bus_suite;
 pub use clock::ManualClock;
 pub use data_keys::data_keys_suite;
+pub use dead_letters::dead_letters_suite;
 pub use made::Made;
+pub use messaging::Messaging;
+pub use queue::queue_suite;
 pub use table::table_suite;
 pub use vault::vault_suite;

@@ -54,6 +54,7 @@ async fn list_events(api: ApiState, Params(params): Params<EventParams>) -> Repl
 
 /// A type of event.
 #[derive(Serialize, ToSchema)]
+#[schema(as = EventType)]
 struct EventTypeView {
     /// The name: `type` of the envelope, `detail-type` on the bus.
     #[serde(rename = "type")]

@@ -2,6 +2,7 @@
 
 use super::{ManualClock, SequentialIds, lock};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tenantry_core::ports::{
@@ -227,9 +228,15 @@ type Wire = (Arc<Mutex<State>>, Arc<Notify>, Arc<ManualClock>, Arc<SequentialIds
 pub struct MemoryDeadLetters {
     letters: Mutex<BTreeMap<(String, MessageId), DeadLetter>>,
     queues: Mutex<BTreeMap<&'static str, Wire>>,
+    panics: AtomicBool,
 }
 
 impl MemoryDeadLetters {
+    /// The next list panics: a fault of the program, as a test needs one.
+    pub fn panic_once(&self) {
+        self.panics.store(true, Ordering::SeqCst);
+    }
+
     fn take_back(&self, queue: &str, id: &MessageId, body: Option<String>) -> Option<MessageId> {
         let letter = lock(&self.letters).remove(&(queue.to_owned(), id.clone()))?;
         let queues = lock(&self.queues);
@@ -263,6 +270,7 @@ impl DeadLetters for MemoryDeadLetters {
         limit: usize,
     ) -> BoxFuture<'a, Result<DeadLetterPage, PortError>> {
         Box::pin(async move {
+            assert!(!self.panics.swap(false, Ordering::SeqCst), "asked for by the test");
             let place = |letter: &DeadLetter| format!("{}#{}", letter.died_at, letter.id);
             let mut items: Vec<DeadLetter> = lock(&self.letters)
                 .values()

@@ -16,7 +16,8 @@ use tenantry_events::ledger::AuditEntry;
 /// How long a token holds: a working week's end lies in between.
 const VALID: Duration = Duration::from_secs(72 * 3600);
 
-/// An activation token, shown once. There is no `Debug`.
+// No `Debug`, because it holds the token.
+/// An activation token, shown once.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Activation {

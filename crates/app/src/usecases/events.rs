@@ -23,6 +23,7 @@ pub struct EventsRequest {
 /// An event with its place in the archive.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ArchivedEvent)]
 pub struct Position {
     /// Opaque; ascends in the order of publication. What `after` and `Last-Event-ID` take.
     pub position: String,

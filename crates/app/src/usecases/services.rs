@@ -50,7 +50,8 @@ pub struct NewService {
     pub heartbeat_seconds: Option<u64>,
 }
 
-/// A service with what is shown once. `Serialize` is for the one answer; there is no `Debug`.
+// No `Debug`, because it holds secrets; `Serialize` is for the one answer that shows them.
+/// A service with what is shown once.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RegisteredService {

@@ -43,7 +43,8 @@ pub struct TargetRequest {
     pub url: Option<String>,
 }
 
-/// A subscription with what is shown once. There is no `Debug`.
+// No `Debug`, because it holds the secret.
+/// A subscription with what is shown once.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SubscriptionWithSecret {

@@ -9,7 +9,7 @@ use tenantry_core::keys::Key;
 use tenantry_core::ports::TaskTokenError;
 use tenantry_core::{Error, ErrorCode, Result, limits};
 
-/// A task succeeded. `Debug` hides the token.
+/// A task succeeded.
 #[derive(Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TaskSuccess {
@@ -20,7 +20,7 @@ pub struct TaskSuccess {
     pub output: Value,
 }
 
-/// A task failed. `Debug` hides the token.
+/// A task failed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TaskFailure {
@@ -36,7 +36,7 @@ pub struct TaskFailure {
     pub cause: Option<String>,
 }
 
-/// A task is still worked on. `Debug` hides the token.
+/// A task is still worked on.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TaskHeartbeat {
@@ -44,6 +44,7 @@ pub struct TaskHeartbeat {
     pub task_token: String,
 }
 
+/// `Debug` without the token, so that a log cannot hold it.
 macro_rules! hidden_token {
     ($($name:ident),*) => {
         $(impl fmt::Debug for $name {

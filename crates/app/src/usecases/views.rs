@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 /// An error of a step or an operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = StepError)]
 pub struct ErrorView {
     /// The error's name.
     #[schema(example = "Tenant.NoCapacity")]
@@ -63,6 +64,7 @@ pub struct StatusDetail {
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Tenant)]
 pub struct TenantView {
     /// The id.
     #[schema(value_type = String, example = "tnt_01h455vb4pex5vsknk084sn02q")]
@@ -140,6 +142,7 @@ impl TenantView {
 /// A lifecycle request and its progress.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Operation)]
 pub struct OperationView {
     /// The id.
     #[schema(value_type = String, example = "op_01h455vb4pex5vsknk084sn02q")]
@@ -198,6 +201,7 @@ impl OperationView {
 /// One thing made for a tenant.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Resource)]
 pub struct ResourceView {
     /// The id.
     #[schema(value_type = String)]
@@ -244,6 +248,7 @@ impl From<Resource> for ResourceView {
 /// An execution in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ExecutionSummary)]
 pub struct ExecutionSummaryView {
     /// The id: `<workflow>~<name>`.
     #[schema(value_type = String, example = "provision_tenant~op_01h455vb4pex5vsknk084sn02q-1")]
@@ -283,6 +288,7 @@ impl From<ExecutionSummary> for ExecutionSummaryView {
 /// An execution.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Execution)]
 pub struct ExecutionView {
     /// What a list shows.
     #[serde(flatten)]
@@ -315,6 +321,7 @@ impl From<Execution> for ExecutionView {
 /// One event of an execution's history, in Step Functions' types.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = HistoryEvent)]
 pub struct HistoryEventView {
     /// From 1, without holes.
     pub id: u64,
@@ -345,6 +352,7 @@ impl From<HistoryEvent> for HistoryEventView {
 /// A product service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Service)]
 pub struct ServiceView {
     /// The id.
     #[schema(value_type = String, example = "svc_01h455vb4pex5vsknk084sn02q")]
@@ -384,6 +392,7 @@ impl From<&Service> for ServiceView {
 
 /// Where a subscription's events go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Target)]
 pub struct TargetView {
     /// `webhook`.
     #[serde(rename = "type")]
@@ -396,6 +405,7 @@ pub struct TargetView {
 /// A subscription.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Subscription)]
 pub struct SubscriptionView {
     /// The id.
     #[schema(value_type = String, example = "sub_01h455vb4pex5vsknk084sn02q")]
@@ -428,6 +438,7 @@ impl From<&Subscription> for SubscriptionView {
 /// One try to deliver one event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Delivery)]
 pub struct DeliveryView {
     /// The tenant.
     #[schema(value_type = String)]
@@ -483,6 +494,7 @@ impl From<Delivery> for DeliveryView {
 /// What lies in a queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Queue)]
 pub struct QueueView {
     /// The name.
     #[schema(example = "operations")]
@@ -502,6 +514,7 @@ pub struct QueueView {
 /// A message that nobody could handle.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = DeadLetter)]
 pub struct DeadLetterView {
     /// The message's id.
     #[schema(value_type = String)]
@@ -527,6 +540,7 @@ pub struct DeadLetterView {
 /// Why a message died.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = DeadReason)]
 pub struct DeadReasonView {
     /// A short name, such as `max_receives`.
     pub code: String,

@@ -23,6 +23,8 @@ use tenantry_events::ledger::{AuditEntry, AuditOutcome};
 const MESSAGE_BYTES_MAX: usize = 4096;
 /// How far back in a history the last state is looked for.
 const HISTORY_EVENTS: usize = 200;
+/// How many such pages.
+const HISTORY_PAGES_MAX: usize = 25;
 /// How often a lost race is run again before the message is left for later.
 const RACES_MAX: usize = 5;
 
@@ -174,9 +176,10 @@ impl ExecutionStatusWorker {
                 status.as_aws()
             )
         });
-        let step = match self.last_step(operation).await? {
+        // The history tells for certain; a step's own row is not there where the call never reached the step.
+        let step = match self.failed_state(id).await? {
             Some(step) => Some(step),
-            None => self.last_state(id).await?,
+            None => self.last_step(operation).await?,
         };
         let at = execution.summary.ended_at.unwrap_or(operation.updated_at);
         Ok(AttemptEnd {
@@ -207,13 +210,29 @@ impl ExecutionStatusWorker {
         }
     }
 
-    /// The state that the execution entered last.
-    async fn last_state(&self, id: &ExecutionId) -> Result<Option<String>, WorkerError> {
-        let page = self.ports.workflows.history(id, None, true, HISTORY_EVENTS).await?;
-        let entered = page.events.iter().find(|event| event.event_type.ends_with("StateEntered"));
-        Ok(entered.and_then(|event| {
-            event.details.pointer("/stateEnteredEventDetails/name")?.as_str().map(str::to_owned)
-        }))
+    /// The state at which the execution ended: the first one that was entered on the way back from its last event, so
+    /// that of the iterations of a Map it is the one that failed.
+    async fn failed_state(&self, id: &ExecutionId) -> Result<Option<String>, WorkerError> {
+        let mut before = None;
+        let mut cause = None;
+        for _ in 0..HISTORY_PAGES_MAX {
+            let page = self.ports.workflows.history(id, before, true, HISTORY_EVENTS).await?;
+            for event in &page.events {
+                if cause.is_some_and(|cause| event.id != cause) {
+                    continue;
+                }
+                if event.event_type.ends_with("StateEntered") {
+                    let name = event.details.pointer("/stateEnteredEventDetails/name");
+                    return Ok(name.and_then(Value::as_str).map(str::to_owned));
+                }
+                cause = Some(event.previous_id);
+            }
+            before = page.next;
+            if before.is_none() {
+                break;
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -106,6 +106,9 @@ fn string(args: &[JValue]) -> Outcome {
     }
     let prettify = match args {
         [_, JValue::Bool(prettify)] => Some(*prettify),
+        [_, JValue::Undefined] => None,
+        [_, _] => return Err(argument_error(2, "string")),
+        // `$map` passes an index and the whole.
         _ => None,
     };
     Ok(functions::string::string(&value, prettify)?)
@@ -120,6 +123,7 @@ fn join(args: &[JValue]) -> Outcome {
         Some(_) => return Err(argument_error(2, "join")),
     };
     match first(args) {
+        JValue::Undefined if args.is_empty() => Err(argument_error(1, "join")),
         JValue::Undefined => Ok(JValue::Undefined),
         JValue::String(_) => Ok(first(args).clone()),
         JValue::Array(items) => {
@@ -145,6 +149,9 @@ fn join(args: &[JValue]) -> Outcome {
 fn may_replace(args: &[JValue], spent: &Cell<usize>) -> Outcome {
     match args {
         [text, replacement] => {
+            if !replacement.is_string() {
+                return Err(argument_error(3, "replace"));
+            }
             let length = |value: &JValue| value.as_str().map_or(0, str::len);
             let most = (length(text) + 1).saturating_mul(length(replacement) + 1);
             if most > INTERMEDIATE_BYTES_MAX { Err(too_large()) } else { Ok(JValue::Undefined) }

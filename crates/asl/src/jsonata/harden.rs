@@ -91,12 +91,19 @@ fn rewrite(node: AstNode, bounded: bool) -> AstNode {
     };
     match node {
         AstNode::Variable(name) => AstNode::Variable(redirected(name)),
-        AstNode::Function { name, args, is_builtin } => function(name, all(args), is_builtin),
+        AstNode::Function { name, args, is_builtin } => function(name, all(args), is_builtin, false),
         AstNode::Binary { op: BinaryOp::Concatenate, lhs, rhs } => AstNode::Binary {
             op: BinaryOp::Concatenate,
             lhs: Box::new(fits(rewrite(*lhs, bounded))),
             rhs: Box::new(fits(rewrite(*rhs, bounded))),
         },
+        AstNode::Binary { op: BinaryOp::ChainPipe, lhs, rhs } => {
+            let rhs = match *rhs {
+                AstNode::Function { name, args, is_builtin } => function(name, all(args), is_builtin, true),
+                other => rewrite(other, bounded),
+            };
+            AstNode::Binary { op: BinaryOp::ChainPipe, lhs: boxed(lhs), rhs: Box::new(rhs) }
+        }
         AstNode::Binary { op, lhs, rhs } => AstNode::Binary { op, lhs: boxed(lhs), rhs: boxed(rhs) },
         AstNode::Unary { op, operand } => AstNode::Unary { op, operand: boxed(operand) },
         AstNode::Path { steps } => {
@@ -175,7 +182,8 @@ fn step(mut step: PathStep, bounded: bool) -> PathStep {
     step
 }
 
-fn function(name: String, mut args: Vec<AstNode>, is_builtin: bool) -> AstNode {
+/// `piped`: `~>` puts one more argument before these.
+fn function(name: String, mut args: Vec<AstNode>, is_builtin: bool, piped: bool) -> AstNode {
     let context = || AstNode::Variable(String::new());
     match (name.as_str(), args.len()) {
         // `$now(picture, zone)` is `$fromMillis` of now.
@@ -185,7 +193,7 @@ fn function(name: String, mut args: Vec<AstNode>, is_builtin: bool) -> AstNode {
             return AstNode::Function { name: "fromMillis".to_owned(), args, is_builtin };
         }
         // Where the signature lets the context stand in for the first argument.
-        ("string", 0) | ("pad", 1) | ("replace", 2) if !args.contains(&AstNode::Placeholder) => {
+        ("string", 0) | ("pad", 1) | ("replace", 2) if !piped && !args.contains(&AstNode::Placeholder) => {
             args.insert(0, context())
         }
         _ => {}

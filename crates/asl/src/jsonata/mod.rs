@@ -24,3 +24,6 @@ const EVALUATION_MS_MAX: u64 = 2_000;
 const STACK_DEPTH_MAX: usize = 3_000;
 /// Longest sequence that a query may give.
 const SEQUENCE_LENGTH_MAX: usize = 100_000;
+
+#[cfg(test)]
+mod tests;

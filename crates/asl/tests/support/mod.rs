@@ -114,6 +114,7 @@ impl<'d> Simulation<'d> {
             }
         }
         if let Event::TimerFired { timer } = event
+            && !transition.is_empty()
             && !transition.actions.iter().any(|a| matches!(a, Action::SetTimer(set) if set.key == *timer))
         {
             self.timers.remove(timer);

@@ -129,11 +129,12 @@ mod tests {
                 "executions_by_tenant",
             ),
         ] {
-            let (conditions, _) = conditions(&filter);
+            let (conditions, values) = conditions(&filter);
+            let all = [Value::Integer(1), Value::Integer(1)].into_iter().chain(values);
             let plan: Vec<String> = connection
                 .prepare(&format!("EXPLAIN QUERY PLAN {}", page_sql(&conditions)))
                 .unwrap()
-                .query_map([], |row| row.get(3))
+                .query_map(rusqlite::params_from_iter(all), |row| row.get(3))
                 .unwrap()
                 .collect::<Result<_, _>>()
                 .unwrap();

@@ -210,6 +210,8 @@ impl Parser<'_> {
 
     fn wait(&mut self, fields: &mut Fields<'_>) -> Option<Wait> {
         if fields.has("Seconds") == fields.has("Timestamp") {
+            fields.take("Seconds");
+            fields.take("Timestamp");
             let message = "a Wait state has either Seconds or Timestamp";
             self.error(fields.at(), "SCHEMA_VALIDATION_FAILED", message);
             return None;
