@@ -236,17 +236,24 @@ impl<'a> Run<'a> {
 
     pub(super) fn into_transition(mut self) -> Transition {
         let base = self.base;
-        self.timers.retain(|key, at_ms| base.timers.get(key).copied() != *at_ms);
+        let fired = self.fired;
+        // A timer that fired is gone for the runtime, so that the same time must be told again.
+        let is_news = |key: &TimerKey, at_ms: &Option<i64>| base.timers.get(key).copied() != *at_ms;
         let mut actions = self.dispatches;
         match &self.closed {
             // Closing says that every timer is gone.
             Some(closed) => actions.push(Action::Close(closed.clone())),
-            None => actions.extend(self.timers.iter().filter_map(|(&key, &at_ms)| match at_ms {
-                Some(at_ms) => Some(Action::SetTimer(Timer { key, at_ms })),
-                None if self.fired == Some(key) => None,
-                None => Some(Action::ClearTimer { key }),
+            None => actions.extend(self.timers.iter().filter_map(|(&key, at_ms)| {
+                match *at_ms {
+                    Some(at_ms) => (fired == Some(key) || is_news(&key, &Some(at_ms)))
+                        .then_some(Action::SetTimer(Timer { key, at_ms })),
+                    None => {
+                        (fired != Some(key) && is_news(&key, &None)).then_some(Action::ClearTimer { key })
+                    }
+                }
             })),
         }
+        self.timers.retain(|key, at_ms| is_news(key, at_ms));
         let frames = self.frames.into_iter().filter_map(|(id, frame)| {
             let change = match (base.frames.get(&id), frame) {
                 (None, None) => return None,

@@ -1,0 +1,12 @@
+//! What `step` does, by behaviour.
+
+mod step {
+    pub(crate) mod fan;
+    pub(crate) mod journal;
+    pub(crate) mod limits;
+    pub(crate) mod redrive;
+    pub(crate) mod retry;
+    pub(crate) mod states;
+    pub(crate) mod tasks;
+}
+mod support;

@@ -1,0 +1,93 @@
+//! Limits: payloads, history, loops without tasks.
+
+use super::fan::{invoke, map};
+use crate::support::{Answer, Simulation, definition, invoked};
+use serde_json::json;
+use tenantry_asl::{Event, limits::HISTORY_EVENTS_MAX, limits::PAYLOAD_BYTES_MAX, limits::PAYLOAD_DEPTH_MAX};
+
+#[test]
+fn a_result_may_be_262144_bytes_and_no_more() {
+    let definition = definition(&json!({"QueryLanguage": "JSONata", "StartAt": "T", "States": {
+        "T": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Catch": [{"ErrorEquals": ["States.DataLimitExceeded"], "Next": "C"}], "End": true},
+        "C": {"Type": "Pass", "End": true}}}));
+    // Two bytes are the quotes.
+    let fits = "x".repeat(PAYLOAD_BYTES_MAX - 2);
+    let mut simulation = Simulation::start(&definition, json!({}));
+    simulation.run(|_| Answer::Success(json!(fits)));
+    assert_eq!(*simulation.output(), json!(fits));
+    let mut simulation = Simulation::start(&definition, json!({}));
+    simulation.run(|_| Answer::Success(json!(format!("{fits}x"))));
+    assert_eq!(
+        *simulation.output(),
+        json!({"Error": "States.DataLimitExceeded", "Cause": "The state/task 'lambda' returned a result with a size exceeding the maximum number of bytes service limit."})
+    );
+    assert!(simulation.types().contains(&"TaskFailed"));
+}
+
+#[test]
+fn an_output_over_the_limit_fails_its_state() {
+    let definition = definition(&json!({"QueryLanguage": "JSONata", "StartAt": "A", "States": {
+        "A": {"Type": "Pass", "Output": "{% $pad('x', 300000) %}", "End": true}}}));
+    let simulation = Simulation::start(&definition, json!({}));
+    assert_eq!(simulation.failure().0, Some("States.DataLimitExceeded"));
+}
+
+#[test]
+fn nesting_is_bounded_so_that_the_journal_can_be_read_again() {
+    let definition = definition(&json!({"QueryLanguage": "JSONata", "StartAt": "A", "States": {
+        "A": {"Type": "Pass", "Output": ["{% $states.input %}"], "Next": "B"}, "B": {"Type": "Choice", "Default": "A", "Choices": [{"Condition": "{% false %}", "Next": "C"}]}, "C": {"Type": "Succeed"}}}));
+    let simulation = Simulation::start(&definition, json!({}));
+    assert_eq!(simulation.failure().0, Some("States.DataLimitExceeded"));
+    assert!(simulation.history.len() < 5 * PAYLOAD_DEPTH_MAX);
+}
+
+#[test]
+fn an_input_over_the_limit_is_refused() {
+    let definition = definition(
+        &json!({"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Succeed"}}}),
+    );
+    let simulation = Simulation::start(&definition, json!("x".repeat(PAYLOAD_BYTES_MAX)));
+    assert_eq!(simulation.failure().0, Some("States.DataLimitExceeded"));
+    assert!(!simulation.state.is_redrivable());
+}
+
+#[test]
+fn an_endless_loop_ends_with_the_history() {
+    let definition = definition(&json!({"QueryLanguage": "JSONata", "StartAt": "A", "States": {
+        "A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Choice", "Default": "A", "Choices": [{"Condition": "{% false %}", "Next": "C"}]}, "C": {"Type": "Succeed"}}}));
+    let mut simulation = Simulation::start(&definition, json!({}));
+    assert_eq!(simulation.state.closed(), None, "a step ends, so that others get their turn");
+    assert!(!simulation.state.is_parked());
+    simulation.run(|_| panic!("no tasks"));
+    assert_eq!(
+        simulation.failure(),
+        (Some("States.Runtime"), Some("The execution reached the maximum number of history events (25000)."))
+    );
+    assert_eq!(simulation.history.len() as u64, HISTORY_EVENTS_MAX);
+    assert_eq!(simulation.types().last(), Some(&"ExecutionFailed"));
+    assert!(!simulation.state.is_redrivable());
+}
+
+#[test]
+fn a_large_map_of_passes_takes_several_steps() {
+    let definition = definition(&map(
+        json!({"Items": "{% [1..3000] %}", "MaxConcurrency": 0}),
+        json!({"Type": "Pass", "End": true}),
+    ));
+    let mut simulation = Simulation::start(&definition, json!({}));
+    simulation.run(|_| panic!("no tasks"));
+    assert_eq!(simulation.output().as_array().map(Vec::len), Some(3000));
+    assert!(simulation.transitions.len() > 3);
+}
+
+#[test]
+fn a_step_touches_only_what_is_involved() {
+    let definition = definition(&map(json!({"Items": "{% [1..200] %}", "MaxConcurrency": 40}), invoke("f")));
+    let mut simulation = Simulation::start(&definition, json!({"ballast": "x".repeat(100_000)}));
+    let task = simulation.dispatched[0].id;
+    let transition =
+        simulation.send(&Event::TaskSucceeded { task, started_at_ms: 0, output: json!({"Payload": 1}) });
+    let size = serde_json::to_string(&transition.change).map(|text| text.len()).unwrap_or_default();
+    assert!(size < 2_000, "{size} bytes: one frame ended, one began");
+    simulation.run(|_| invoked(json!(1)));
+}
