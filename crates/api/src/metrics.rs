@@ -44,6 +44,11 @@ fn method_label(method: &str) -> &str {
     }
 }
 
+/// The registry ends each help text with a full stop of its own.
+fn help_text(help: &'static str) -> &'static str {
+    help.trim_end_matches('.')
+}
+
 impl HttpMetrics {
     /// Counts one request.
     pub(crate) fn observe(&self, route: &str, method: &str, status: u16, elapsed: Duration) {
@@ -63,14 +68,19 @@ impl HttpMetrics {
         let mut families: BTreeMap<&'static str, (&'static str, Family<Labels, FloatGauge>)> =
             BTreeMap::new();
         for gauge in gauges {
+            if gauge.labels.is_empty() {
+                let single = FloatGauge::default();
+                single.set(gauge.value);
+                registry.register(gauge.name, help_text(gauge.help), single);
+                continue;
+            }
             let (_, family) = families.entry(gauge.name).or_insert_with(|| (gauge.help, Family::default()));
             let labels: Labels =
                 gauge.labels.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
             family.get_or_create(&labels).set(gauge.value);
         }
         for (name, (help, family)) in families {
-            // The registry ends each help text with a full stop of its own.
-            registry.register(name, help.trim_end_matches('.'), family);
+            registry.register(name, help_text(help), family);
         }
         let mut text = String::new();
         encode(&mut text, &registry).map_err(Error::internal)?;

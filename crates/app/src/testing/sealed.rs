@@ -69,6 +69,13 @@ fn tag(tenant: &TenantId, purpose: KeyPurpose, context: &str, plain: &[u8]) -> [
 }
 
 impl MemoryDataKeys {
+    /// The tenants that have a key, in order.
+    pub fn tenants(&self) -> Vec<TenantId> {
+        let mut tenants: Vec<TenantId> = lock(&self.keys).iter().map(|(tenant, _)| tenant.clone()).collect();
+        tenants.dedup();
+        tenants
+    }
+
     fn need(&self, tenant: &TenantId, purpose: KeyPurpose) -> Result<(), PortError> {
         if lock(&self.keys).contains(&(tenant.clone(), purpose)) {
             return Ok(());

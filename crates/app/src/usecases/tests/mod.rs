@@ -1,1 +1,4 @@
-//! Use cases over ports in memory.
+//! Use cases over ports in memory. What is seen over HTTP is tested with the router; here is what is not.
+
+mod retries;
+mod status;
