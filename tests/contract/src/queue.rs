@@ -339,7 +339,8 @@ async fn a_receive_that_is_given_up_loses_nothing(queue: &Arc<dyn Queue>, clock:
     }
     let kept = std::cell::RefCell::new(BTreeSet::new());
     let ask = async || {
-        kept.borrow_mut().extend(drain(&**queue).await.into_iter().map(|message| message.id));
+        let some = drain(&**queue).await;
+        kept.borrow_mut().extend(some.into_iter().map(|message| message.id));
         // At the latest once it is seen again.
         clock.advance(SECOND);
         kept.borrow().len()
