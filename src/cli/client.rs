@@ -94,6 +94,14 @@ impl Client {
         self.send(self.request(Method::DELETE, path)).await
     }
 
+    /// Reads a list that is always one page.
+    pub async fn all(&self, path: &str) -> Result<Vec<Value>, CliError> {
+        match self.get(path, &[]).await?.get_mut("items").map(Value::take) {
+            Some(Value::Array(items)) => Ok(items),
+            _ => Ok(Vec::new()),
+        }
+    }
+
     /// Reads pages until `max` items are there or nothing more is.
     pub async fn pages(
         &self,

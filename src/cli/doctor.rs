@@ -59,7 +59,7 @@ async fn server(client: &Client, findings: &mut Findings) {
         return findings.add("server", "fail", error.message);
     }
     findings.add("server", "ok", format!("{} answers", client.base()));
-    match client.pages("/v1/queues", &[], 100).await {
+    match client.all("/v1/queues").await {
         Err(error) => findings.add("token", "fail", error.message),
         Ok(queues) => {
             findings.add("token", "ok", "is accepted");

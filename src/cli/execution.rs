@@ -192,6 +192,8 @@ pub(super) async fn follow(
                 }
             }
             Err(error) if error.transient && to_be_waited_for(&mut away_since, &error) => {}
+            // What was only just accepted is queued, and has no execution yet.
+            Err(error) if error.exit == Exit::NotFound && to == To::Stderr && began.elapsed() < PATIENCE => {}
             Err(error) => return Err(error),
         }
         if timeout.is_some_and(|timeout| began.elapsed() >= timeout) {

@@ -38,7 +38,7 @@ pub(super) enum Verb {
 pub(super) async fn run(verb: Verb, client: &Client, format: Format) -> Result<Exit, CliError> {
     match verb {
         Verb::List => {
-            let items = client.pages("/v1/queues", &[], 100).await?;
+            let items = client.all("/v1/queues").await?;
             let columns = [
                 ("queue", "/name"),
                 ("visible", "/visible"),

@@ -92,7 +92,7 @@ async fn a_failed_sync_ends_the_process_and_is_never_answered_as_done() {
     })
     .await;
     let said = std::fs::read_to_string(log).expect("the log");
-    assert!(said.contains("fsync") || said.contains("sync"), "the log does not say why:\n{said}");
+    assert!(said.contains("disk I/O error") && said.contains("start again"), "the log does not say why:\n{said}");
 
     std::fs::remove_file(&watched.fault).expect("the fault goes");
     watched.server.restart_after_end().await;
