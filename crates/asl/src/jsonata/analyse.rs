@@ -187,7 +187,7 @@ pub(super) fn each_child<'a>(node: &'a AstNode, visit: &mut dyn FnMut(&'a AstNod
         }
         AstNode::Lambda { body, .. } => visit(body),
         AstNode::Array(items) | AstNode::Block(items) | AstNode::ArrayGroup(items) => {
-            items.iter().for_each(visit)
+            items.iter().for_each(visit);
         }
         AstNode::Object(pairs) => pairs.iter().for_each(|(key, value)| {
             visit(key);

@@ -194,7 +194,7 @@ fn function(name: String, mut args: Vec<AstNode>, is_builtin: bool, piped: bool)
         }
         // Where the signature lets the context stand in for the first argument.
         ("string", 0) | ("pad", 1) | ("replace", 2) if !piped && !args.contains(&AstNode::Placeholder) => {
-            args.insert(0, context())
+            args.insert(0, context());
         }
         _ => {}
     }

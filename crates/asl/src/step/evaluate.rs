@@ -129,7 +129,7 @@ impl Run<'_> {
             });
             context.insert("State".to_owned(), state);
         }
-        let item = given.item.map(|(index, value)| (index, value)).or_else(|| self.item_around(id));
+        let item = given.item.or_else(|| self.item_around(id));
         if let Some((index, value)) = item {
             context.insert("Map".to_owned(), json!({"Item": {"Index": index, "Value": value}}));
         }

@@ -183,3 +183,11 @@ fn the_same_journal_in_the_middle_goes_on_the_same_way() {
     let env = Env { now_ms: simulation.now_ms, seed: 9, evaluator: &Panicking };
     assert!(!step(&definition, &recovered, &event, &env).is_empty());
 }
+
+#[test]
+fn a_definition_can_be_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Definition>();
+    shared::<ExecutionState>();
+    shared::<Transition>();
+}

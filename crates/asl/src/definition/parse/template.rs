@@ -21,7 +21,7 @@ impl Parser<'_> {
             NodeKind::Array(_) => {
                 let items = at.items().unwrap_or_default();
                 let items: Option<Vec<Template>> = items.iter().map(|item| self.template(item)).collect();
-                items.map(|items| folded(at, items, |items| Template::Array(items), |item| item))
+                items.map(|items| folded(at, items, Template::Array, |item| item))
             }
             NodeKind::Object(_) => {
                 let fields = Fields::open(self, at.clone())?;
