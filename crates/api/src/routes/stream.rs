@@ -71,10 +71,17 @@ pub(super) async fn stream_events(
     if request.after.is_none() && !from_start {
         request.after = api.app().archive_end().await?;
     }
+    let begin = request.after.clone();
     let mut follower = Follower { api: api.0, request, signal, waiting: VecDeque::new(), more: true };
     // Mistakes are answered as problems, before the stream begins.
     follower.read().await?;
-    let opened = stream::once(async { Ok::<_, Infallible>(Event::default().comment("open")) });
+    // The position without data: nothing is dispatched, but a client that is cut off before the first event comes
+    // back to here and misses nothing.
+    let first = match begin {
+        Some(position) => Event::default().comment("open").id(position),
+        None => Event::default().comment("open"),
+    };
+    let opened = stream::once(async { Ok::<_, Infallible>(first) });
     let events = stream::unfold(follower, |mut follower| async move {
         follower.next().await.map(|event| (Ok::<_, Infallible>(event), follower))
     });

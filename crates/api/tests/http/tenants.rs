@@ -242,10 +242,13 @@ async fn walk(home: &Home, path: &str, limit: usize) -> Vec<String> {
     }
 }
 
+/// Id, plan, region, status and cell.
+type Known = (String, &'static str, &'static str, &'static str, Option<&'static str>);
+
 #[tokio::test]
 async fn lists_are_paged_filtered_and_never_stale() {
     let home = Home::new();
-    let mut all = Vec::new();
+    let mut all: Vec<Known> = Vec::new();
     for n in 0..23 {
         let region = if n % 5 == 0 { "us-east-1" } else { "eu-west-1" };
         let plan = if n % 3 == 0 { "starter" } else { "pro" };
@@ -262,7 +265,7 @@ async fn lists_are_paged_filtered_and_never_stale() {
         home.move_tenant(&id, TenantStatus::Provisioning, |row| row.cell = cell.map(str::to_owned)).await;
         (all[n].3, all[n].4) = ("provisioning", cell);
     }
-    let expect = |choose: &dyn Fn(&(String, &str, &str, &str, Option<&str>)) -> bool| -> Vec<String> {
+    let expect = |choose: &dyn Fn(&Known) -> bool| -> Vec<String> {
         all.iter().filter(|row| choose(row)).map(|row| row.0.clone()).collect()
     };
     // The indexes still show the old states: who is found must match as it is now, and everyone is found once.

@@ -6,7 +6,7 @@ use super::{App, Listing, PageRequest, Principal};
 use serde::{Deserialize, Serialize};
 use tenantry_core::model::{Operation, OperationPhase};
 use tenantry_core::ports::{Action, Execution, ExecutionFilter, ExecutionStatus, WorkflowError};
-use tenantry_core::{Error, ErrorCode, ExecutionId, OperationId, Result, limits};
+use tenantry_core::{Error, ErrorCode, ExecutionId, OperationId, Result, Timestamp, limits};
 use tenantry_events::ledger::{AuditEntry, change_operation};
 
 /// Which executions.
@@ -145,11 +145,15 @@ impl App {
             check_redrivable(operation, id).map_err(refuse)?;
             self.clear_attempt_end(by, operation, id).await?;
         }
+        let redriven_at = self.now();
         if let Err(error) = self.ports.workflows.redrive(id).await {
             if let Some(operation) = &operation {
                 self.restore_attempt_end(operation).await;
             }
             return Err(translate(error, id, ErrorCode::ExecutionNotRedrivable));
+        }
+        if let Some(operation) = &operation {
+            self.forget_earlier_end(operation, redriven_at).await;
         }
         tracing::info!(execution = %id, by = %by, "redriven");
         self.execution(id).await
@@ -199,6 +203,24 @@ impl App {
             .item(&operation.tenant_id, &self.ports.ids.next().to_string());
         let (_, action) = change_operation(operation, now, false, |operation| operation.attempt_end = None);
         self.commit(vec![action, Action::put(entry)]).await.map_err(refused)
+    }
+
+    /// Between the clearing and the redrive a late message may have written the end of the past again. Best effort:
+    /// the operation calls itself stuck until its execution ends, no more.
+    async fn forget_earlier_end(&self, before: &Operation, redriven_at: Timestamp) {
+        let forgotten = async {
+            let now = self.operation_of(&before.tenant_id, &before.operation_id).await?;
+            let earlier = |now: &Operation| now.attempt_end.as_ref().is_some_and(|end| end.at < redriven_at);
+            let Some(now) = now.filter(|now| now.attempt == before.attempt && earlier(now)) else {
+                return Ok(());
+            };
+            let (_, action) =
+                change_operation(&now, self.now(), false, |operation| operation.attempt_end = None);
+            self.commit(vec![action]).await.map_err(refused)
+        };
+        if let Err(error) = forgotten.await {
+            tracing::warn!(operation = %before.operation_id, %error, "the earlier attempt's end was not forgotten");
+        }
     }
 
     /// Best effort: without it the operation is still found stuck, by its silence.
