@@ -65,7 +65,8 @@ pub(crate) async fn wrap(State(api): State<Api>, mut request: Request, next: Nex
     let elapsed = clock.now().saturating_since(started);
     let status = response.status().as_u16();
     api.metrics.observe(&route, method.as_str(), status, elapsed);
-    tracing::info!(status, elapsed_ms = elapsed.as_millis() as u64, "answered");
+    // Failures have lines of their own; a line per request would cost more than many of the requests.
+    tracing::debug!(status, elapsed_ms = elapsed.as_millis() as u64, "answered");
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, value);
