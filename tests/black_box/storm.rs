@@ -62,7 +62,7 @@ async fn two_hundred_kills_lose_nothing() {
     let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     for _ in 0..KILLS {
         // Counted from the spawn, so that starts and recoveries are hit as well.
-        tokio::time::sleep(Duration::from_millis(5 + chance.below(350))).await;
+        tokio::time::sleep(Duration::from_millis(5 + chance.below(600))).await;
         server.kill();
         server.spawn();
     }
