@@ -103,14 +103,6 @@ impl Engine {
         inner.flights.all_landed().await;
     }
 
-    #[allow(missing_docs, reason = "temporary")]
-    pub fn dbg_open(&self) {
-        for slot in self.0.slots.all() {
-            let l = slot.lock();
-            eprintln!("OPEN {} health {:?} calls {:?} armed {:?} writing {} waiting {} gathered {} waiters {} durable {} refusals {} pending {:?} timers {:?} closed {:?} tokens {:?}", slot.id, l.health, l.calls.iter().map(|c|c.task).collect::<Vec<_>>(), l.armed, l.writing, l.waiting.len(), l.gathered.payload.len(), l.gathered.waiters.len(), l.durable, l.refusals, l.state.pending_tasks().map(|t|(t.id,t.submitted)).collect::<Vec<_>>(), l.state.timers(), l.state.closed(), l.tokens);
-        }
-    }
-
     /// What it holds and what it has done.
     pub fn stats(&self) -> EngineStats {
         let Inner { stats, slots, wheel, .. } = &*self.0;

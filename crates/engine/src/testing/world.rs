@@ -130,11 +130,6 @@ impl World {
         waiting.len()
     }
 
-    #[allow(missing_docs, reason = "temporary")]
-    pub fn letters(&self) -> Vec<String> {
-        self.state().letters.iter().filter(|(_, l)| !l.delivered).map(|(_, l)| format!("{} {} in_delivery {}", l.execution, l.task, l.in_delivery)).collect()
-    }
-
     async fn deliver_one(&self, token: &str) {
         let (engine, letter) = {
             let state = self.state();

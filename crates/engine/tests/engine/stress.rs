@@ -28,15 +28,15 @@ fn many_executions_on_many_threads_all_reach_their_end() {
                 }));
             }
         }
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(120);
         let mut ids = Vec::new();
         let mut turns = 0_u32;
         while engine.stats().open_executions > 0 || starts.iter().any(|start| !start.is_finished()) {
-            if Instant::now() >= deadline { engine.dbg_open(); eprintln!("{:?}", bench.world.letters()); }
             assert!(Instant::now() < deadline, "{:?}", engine.stats());
             turns += 1;
+            // A refusal waits for the next sync, so they must end: else the last execution meets one at each attempt.
             if turns.is_multiple_of(7) {
-                bench.journal.refuse_syncs(1);
+                bench.journal.refuse_syncs(u32::from(turns < 350));
             }
             bench.world.deliver();
             bench.clock.advance(Duration::from_millis(50));
