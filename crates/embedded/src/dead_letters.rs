@@ -1,8 +1,9 @@
-//! The dead letters of all queues: rows beside the messages, so that a message moves between both in one commit.
+//! The dead letters of all queues: rows beside the messages, so that a message moves between both in one commit, and
+//! with its body as it lies there sealed.
 
 use crate::cursor;
 use crate::queue::{
-    DEAD_LETTER_COLUMNS, EmbeddedQueues, QueueName, bury_in, check_limits, dead_letter, enqueue_in,
+    DEAD_LETTER_COLUMNS, EmbeddedQueues, QueueName, Sealed, bury_in, check_limits, dead_letter, enqueue_in,
     requeue_in,
 };
 use crate::store::Abort;
@@ -27,7 +28,11 @@ fn refused(message: impl Into<String>) -> PortError {
 }
 
 /// Takes a dead letter out, within a write.
-fn forget(tx: &Transaction<'_>, queue: QueueName, id: &MessageId) -> rusqlite::Result<Option<DeadLetter>> {
+fn forget(
+    tx: &Transaction<'_>,
+    queue: QueueName,
+    id: &MessageId,
+) -> rusqlite::Result<Option<Sealed<DeadLetter>>> {
     tx.prepare_cached(&format!(
         "DELETE FROM dead_letters WHERE queue = ?1 AND id = ?2 RETURNING {DEAD_LETTER_COLUMNS}"
     ))?
@@ -67,7 +72,7 @@ impl EmbeddedDeadLetters {
                 .ok_or_else(|| refused(cursor::FOREIGN))?,
         };
         let limit = limit.clamp(1, PAGE_ITEMS_MAX);
-        let mut items = self
+        let mut found = self
             .queues
             .store()
             .read(move |connection| {
@@ -82,8 +87,9 @@ impl EmbeddedDeadLetters {
             })
             .await
             .map_err(|error| error.into_port(PORT))?;
-        let more = items.len() > limit;
-        items.truncate(limit);
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let items: Vec<_> = found.into_iter().map(|letter| self.queues.open_letter(letter)).collect();
         let next = if more { items.last().map(|last| cursor::encode(&list, &place_of(last))) } else { None };
         Ok(DeadLetterPage { items, next })
     }
@@ -91,12 +97,12 @@ impl EmbeddedDeadLetters {
 
 impl DeadLetters for EmbeddedDeadLetters {
     fn bury(&self, letter: DeadLetter) -> BoxFuture<'_, Result<(), PortError>> {
-        let known = QueueName::parse(&letter.queue)
-            .map(drop)
-            .ok_or_else(|| refused(format!("there is no queue {:?}", letter.queue)));
-        let write =
-            known.map(|()| self.queues.write_then(PORT, move |tx| Ok(bury_in(tx, &letter)?), |_, ()| {}));
-        Box::pin(async move { write?.await })
+        if QueueName::parse(&letter.queue).is_none() {
+            let unknown = refused(format!("there is no queue {:?}", letter.queue));
+            return Box::pin(std::future::ready(Err(unknown)));
+        }
+        let letter = self.queues.seal_letter(letter);
+        Box::pin(self.queues.write_then(PORT, move |tx| Ok(bury_in(tx, &letter)?), |_, ()| {}))
     }
 
     fn list<'a>(
@@ -123,7 +129,10 @@ impl DeadLetters for EmbeddedDeadLetters {
                 .optional()?;
             Ok::<_, Abort<PortError>>(found)
         });
-        Box::pin(async move { read.await.map_err(|error| error.into_port(PORT)) })
+        Box::pin(async move {
+            let found = read.await.map_err(|error| error.into_port(PORT))?;
+            Ok(found.map(|letter| self.queues.open_letter(letter)))
+        })
     }
 
     fn redrive<'a>(&'a self, queue: &'a str, id: &'a MessageId) -> BoxFuture<'a, Result<bool, PortError>> {
@@ -147,18 +156,18 @@ impl DeadLetters for EmbeddedDeadLetters {
         body: String,
     ) -> BoxFuture<'a, Result<Option<MessageId>, PortError>> {
         let Some(queue) = QueueName::parse(queue) else { return Box::pin(std::future::ready(Ok(None))) };
-        let mut message = OutgoingMessage { body, group: String::new(), delay: Duration::ZERO };
+        let message = OutgoingMessage { body, group: String::new(), delay: Duration::ZERO };
         if let Err(error) = check_limits(&message) {
             return Box::pin(std::future::ready(Err(error)));
         }
-        let (id, new_id, clock) = (id.clone(), self.queues.next_id(), self.queues.clock().clone());
-        let named = new_id.clone();
+        let mut message = self.queues.seal(queue, message);
+        let (id, new_id, clock) = (id.clone(), message.id().clone(), self.queues.clock().clone());
         let write = self.queues.write_then(
             PORT,
             move |tx| {
                 let Some(letter) = forget(tx, queue, &id)? else { return Ok(None) };
-                message.group = letter.group;
-                Ok(Some(Some(enqueue_in(tx, queue, &message, &named, clock.now())?)))
+                message.group = letter.into_group();
+                Ok(Some(Some(enqueue_in(tx, &message, clock.now())?)))
             },
             |queues, sent| queues.announce(sent.as_mut().and_then(Option::take)),
         );

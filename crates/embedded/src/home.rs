@@ -80,7 +80,8 @@ impl EmbeddedHome {
             Some(lag) => EmbeddedTable::open_with_stale_indexes(store.clone(), Arc::clone(&clock), lag)?,
         };
         let data_keys = EmbeddedDataKeys::open(store.clone(), master.clone(), Arc::clone(&ids))?;
-        let queues = EmbeddedQueues::open(store.clone(), Arc::clone(&clock), Arc::clone(&ids))?;
+        let queues =
+            EmbeddedQueues::open(store.clone(), master.clone(), Arc::clone(&clock), Arc::clone(&ids))?;
         Ok(Self {
             dead_letters: EmbeddedDeadLetters::new(queues.clone()),
             bus: EmbeddedBus::open(queues.clone())?,

@@ -7,5 +7,6 @@ mod journal;
 mod journal_faults;
 mod messaging;
 mod queue_model;
+mod sealed_bodies;
 mod store;
 mod support;

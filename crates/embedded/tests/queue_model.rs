@@ -90,16 +90,14 @@ impl Model {
 }
 
 struct Subject {
-    home: EmbeddedHome,
+    _home: EmbeddedHome,
     clock: ManualClock,
     queues: EmbeddedQueues,
 }
 
 impl Subject {
     fn restart(&mut self) {
-        let (clock, ids) = (Arc::new(self.clock.clone()), Arc::clone(&self.home.ids));
-        self.queues =
-            EmbeddedQueues::open(self.home.store.clone(), clock, ids).expect("the queues open again");
+        self.queues = self.queues.reopen(Arc::new(self.clock.clone())).expect("the queues open again");
     }
 
     async fn apply(&mut self, model: &mut Model, op: Op) {
@@ -204,7 +202,7 @@ proptest! {
         runtime.block_on(async {
             let clock = ManualClock::new();
             let (home, _dir) = home(clock.clone());
-            let mut subject = Subject { queues: home.queues.clone(), home, clock };
+            let mut subject = Subject { queues: home.queues.clone(), _home: home, clock };
             let mut model = Model::default();
             for op in ops {
                 subject.apply(&mut model, op).await;

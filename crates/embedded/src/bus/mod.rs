@@ -8,15 +8,15 @@ mod replay;
 mod rules;
 
 use crate::OpenError;
-use crate::queue::{EmbeddedQueues, Enqueued, QueueName, enqueue_in};
+use crate::queue::{EmbeddedQueues, Enqueued, QueueName, SealedMessage, enqueue_in};
 use crate::store::{Abort, ReadError};
 use archive::Position;
 use rules::Rules;
 use std::convert::Infallible;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tenantry_core::limits::PAGE_ITEMS_MAX;
-use tenantry_core::ports::{Bus, BusEvent, BusPage, EventFilter, OutgoingMessage, PortError, Replay, Rule};
-use tenantry_core::{BoxFuture, MessageId, SubscriptionId};
+use tenantry_core::ports::{Bus, BusEvent, BusPage, EventFilter, PortError, Replay, Rule};
+use tenantry_core::{BoxFuture, SubscriptionId};
 use tenantry_events::Pattern;
 use tokio::sync::watch;
 
@@ -47,7 +47,7 @@ fn refused(message: impl Into<String>) -> PortError {
 struct Publication {
     event: BusEvent,
     sequence: i64,
-    messages: Vec<(MessageId, OutgoingMessage)>,
+    messages: Vec<SealedMessage>,
 }
 
 /// What a write of events came to.
@@ -106,7 +106,8 @@ impl EmbeddedBus {
             let sequence = i64::try_from(event.sequence).map_err(|_| {
                 refused(format!("event {} has the number {}", event.event_id, event.sequence))
             })?;
-            let messages = rules.messages(&event).into_iter().map(|message| (self.queues.next_id(), message));
+            let messages = rules.messages(&event).into_iter();
+            let messages = messages.map(|message| self.queues.seal(QueueName::Webhooks, message));
             Ok(Publication { sequence, messages: messages.collect(), event })
         };
         events.into_iter().map(prepare).collect()
@@ -131,8 +132,8 @@ impl EmbeddedBus {
                         continue;
                     };
                     published.last = Some(position);
-                    for (id, message) in messages {
-                        published.enqueued.push(enqueue_in(tx, QueueName::Webhooks, message, id, now)?);
+                    for message in messages {
+                        published.enqueued.push(enqueue_in(tx, message, now)?);
                     }
                 }
                 Ok(published)

@@ -57,7 +57,8 @@ impl EmbeddedBus {
         }
         let messages: Vec<_> = events
             .iter()
-            .map(|event| (self.queues.next_id(), rules::message(&replay.subscription_id, event, true)))
+            .map(|event| rules::message(&replay.subscription_id, event, true))
+            .map(|message| self.queues.seal(QueueName::Webhooks, message))
             .collect();
         let clock = Arc::clone(self.queues.clock());
         self.queues
@@ -67,7 +68,7 @@ impl EmbeddedBus {
                     let now = clock.now();
                     let enqueued = messages
                         .iter()
-                        .map(|(id, message)| enqueue_in(tx, QueueName::Webhooks, message, id, now))
+                        .map(|message| enqueue_in(tx, message, now))
                         .collect::<Result<Vec<_>, _>>()?;
                     Ok(enqueued)
                 },

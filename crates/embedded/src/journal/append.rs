@@ -4,7 +4,7 @@ use super::EmbeddedJournal;
 use super::schema::by_key;
 use super::sessions::Session;
 use crate::data_keys::EmbeddedDataKeys;
-use crate::queue::{Enqueued, QueueName, enqueue_in};
+use crate::queue::{EmbeddedQueues, Enqueued, QueueName, enqueue_in};
 use crate::store::{Abort, WriteError};
 use rusqlite::{OptionalExtension as _, Transaction, named_params};
 use serde::Serialize;
@@ -12,7 +12,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tenantry_core::ports::{ExecutionStatus, KeyPurpose, OutgoingMessage};
-use tenantry_core::{BoxFuture, ExecutionId, MessageId, TenantId, Timestamp};
+use tenantry_core::{BoxFuture, ExecutionId, TenantId, Timestamp};
 use tenantry_engine::{ClosedExecution, Entry, ExecutionKey, JournalError, StartedExecution};
 use tokio::sync::oneshot;
 
@@ -25,8 +25,9 @@ struct Pending {
     started: Option<StartedExecution>,
     payload: Payload,
     checkpoint: bool,
-    closed: Option<(ClosedExecution, MessageId)>,
+    closed: Option<ClosedExecution>,
     reopened: bool,
+    queues: EmbeddedQueues,
     keys: EmbeddedDataKeys,
     now: Timestamp,
 }
@@ -67,8 +68,9 @@ impl EmbeddedJournal {
             session: Arc::clone(&session),
             started: entry.started,
             checkpoint: entry.checkpoint,
-            closed: entry.closed.map(|closed| (closed, self.queues.next_id())),
+            closed: entry.closed,
             reopened: entry.reopened,
+            queues: self.queues.clone(),
             keys: self.keys.clone(),
             now: self.queues.now(),
         };
@@ -230,9 +232,9 @@ impl Pending {
             None => insert_behind_last(tx, key, self.checkpoint, &payload)?,
         };
         match &self.closed {
-            Some((closed, message)) => {
+            Some(closed) => {
                 close(tx, key, seq, closed)?;
-                kept.announcement = Some(announce(tx, key, closed, message, self.now)?);
+                kept.announcement = Some(announce(tx, key, closed, &self.queues, self.now)?);
             }
             None if prev.is_some() => {
                 tx.prepare_cached("INSERT INTO open_executions (key, last_seq) VALUES (?1, ?2)")?
@@ -350,7 +352,7 @@ fn announce(
     tx: &Transaction<'_>,
     key: ExecutionKey,
     closed: &ClosedExecution,
-    message: &MessageId,
+    queues: &EmbeddedQueues,
     now: Timestamp,
 ) -> Result<Enqueued, Abort<JournalError>> {
     #[derive(Serialize)]
@@ -376,5 +378,6 @@ fn announce(
         group: summary.tenant_id.as_ref().map_or_else(|| summary.id.to_string(), TenantId::to_string),
         delay: Duration::ZERO,
     };
-    Ok(enqueue_in(tx, QueueName::ExecutionStatus, &outgoing, message, now)?)
+    // Sealed here, because only the row tells whose it is: some microseconds, once an execution.
+    Ok(enqueue_in(tx, &queues.seal(QueueName::ExecutionStatus, outgoing), now)?)
 }

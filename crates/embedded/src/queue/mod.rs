@@ -2,8 +2,10 @@
 //!
 //! **Invariants.** The rows are the truth: a send, receipt, deletion or extension is answered only after its commit,
 //! and changes the index in memory only then, in the order of the commits. At the start the index is built from the
-//! rows; what was in flight is shown again at once, because whoever held it died with the last process.
+//! rows; what was in flight is shown again at once, because whoever held it died with the last process. Bodies are
+//! sealed before they are in line at the writer, and opened after they have left it.
 
+mod bodies;
 mod index;
 mod lane;
 mod name;
@@ -14,19 +16,30 @@ mod rows;
 pub use name::QueueName;
 pub use port::EmbeddedQueue;
 
-pub(crate) use rows::{DEAD_LETTER_COLUMNS, Enqueued, bury_in, dead_letter, enqueue_in, requeue_in};
+pub(crate) use bodies::Sealed;
+pub(crate) use rows::{
+    DEAD_LETTER_COLUMNS, Enqueued, SealedMessage, bury_in, dead_letter, enqueue_in, requeue_in,
+};
 
 use crate::OpenError;
+use crate::seal::{SealingKey, Unopenable};
 use crate::store::{Abort, ReadError, Store, WriteError};
+use bodies::Bodies;
 use lane::Lane;
 use std::convert::Infallible;
 use std::sync::Arc;
 use tenantry_core::limits::{DELAY_SECONDS_MAX, MESSAGE_BYTES_MAX};
-use tenantry_core::ports::{Clock, Ids, OutgoingMessage, PortError, Queues};
+use tenantry_core::ports::{Clock, DeadLetter, Ids, OutgoingMessage, PortError, Queues};
 use tenantry_core::{MessageId, Timestamp};
 use tokio::sync::oneshot;
 
 pub(crate) const PORT: &str = "queue";
+
+const PIECE: &str = "queues";
+
+fn unreadable(message: impl ToString) -> OpenError {
+    OpenError::Schema { piece: PIECE.to_owned(), message: message.to_string() }
+}
 
 /// All queues of a store. Clones share them.
 #[derive(Clone)]
@@ -38,6 +51,7 @@ struct Inner {
     store: Store,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
+    bodies: Bodies,
     lanes: [Lane; QueueName::ALL.len()],
 }
 
@@ -48,31 +62,64 @@ impl std::fmt::Debug for EmbeddedQueues {
 }
 
 impl EmbeddedQueues {
-    /// The queues of a store, which must have no others open. Waits on this thread.
+    /// The queues of a store, which must have no others open; `master` wraps the key of their bodies. Waits on this
+    /// thread.
     ///
     /// # Errors
-    /// As [`Store::migrate`], and [`OpenError::Schema`] where the rows cannot be read.
-    pub fn open(store: Store, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Result<Self, OpenError> {
-        const PIECE: &str = "queues";
-        let failed = |message: String| OpenError::Schema { piece: PIECE.to_owned(), message };
+    /// As [`Store::migrate`], and [`OpenError::Schema`] where the rows or the key cannot be read.
+    pub(crate) fn open(
+        store: Store,
+        master: SealingKey,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+    ) -> Result<Self, OpenError> {
         store.migrate(PIECE, rows::SCHEMA)?;
+        let chance = Arc::clone(&ids);
+        let bodies = store
+            .write_now(move |tx| Bodies::open_in(tx, &master, chance)?.map_err(Abort::Refused))
+            .map_err(|error| match error {
+                WriteError::Refused(Unopenable) => unreadable(
+                    "the key of the messages' bodies was altered: restore the data folder from a backup",
+                ),
+                error => unreadable(error),
+            })?;
+        Self::build(store, bodies, clock, ids)
+    }
+
+    /// The same queues as the next start finds them, with this clock. The ones before must not be used any more. Waits on
+    /// this thread; for tests.
+    ///
+    /// # Errors
+    /// [`OpenError::Schema`] where the rows cannot be read.
+    pub fn reopen(&self, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let Inner { store, ids, bodies, .. } = &*self.inner;
+        Self::build(store.clone(), bodies.clone(), clock, Arc::clone(ids))
+    }
+
+    fn build(
+        store: Store,
+        bodies: Bodies,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+    ) -> Result<Self, OpenError> {
         let now = clock.now();
         let shown = store
             .write_now(move |tx| rows::show_in_flight(tx, now).map_err(Abort::<Infallible>::Sqlite))
-            .map_err(|error: WriteError<Infallible>| failed(error.to_string()))?;
+            .map_err(|error: WriteError<Infallible>| unreadable(error))?;
         let entries = store
             .read_now(|connection| rows::all(connection).map_err(Abort::<Infallible>::Sqlite))
-            .map_err(|error: ReadError<Infallible>| failed(error.to_string()))?;
+            .map_err(|error: ReadError<Infallible>| unreadable(error))?;
         if !entries.is_empty() {
             tracing::info!(messages = entries.len(), shown_again = shown, "messages wait in the queues");
         }
         let lanes = QueueName::ALL.map(|_| Lane::default());
         for (queue, entry) in entries {
-            let queue = QueueName::parse(&queue)
-                .ok_or_else(|| failed(format!("a message lies in a queue that there is not: {queue:?}")))?;
+            let queue = QueueName::parse(&queue).ok_or_else(|| {
+                unreadable(format!("a message lies in a queue that there is not: {queue:?}"))
+            })?;
             lanes[queue.index()].add(entry, now);
         }
-        Ok(Self { inner: Arc::new(Inner { store, clock, ids, lanes }) })
+        Ok(Self { inner: Arc::new(Inner { store, clock, ids, bodies, lanes }) })
     }
 
     /// One queue.
@@ -111,8 +158,20 @@ impl EmbeddedQueues {
         self.inner.clock.now()
     }
 
-    pub(crate) fn next_id(&self) -> MessageId {
-        MessageId::from_uuid(self.inner.ids.next())
+    /// Gives a message its id, and seals its body for it and the queue. The caller has checked its limits.
+    pub(crate) fn seal(&self, queue: QueueName, message: OutgoingMessage) -> SealedMessage {
+        let id = MessageId::from_uuid(self.inner.ids.next());
+        let body = self.inner.bodies.seal(queue.as_str(), &id, &message.body);
+        SealedMessage { queue, id, group: message.group, delay: message.delay, body }
+    }
+
+    pub(crate) fn seal_letter(&self, letter: DeadLetter) -> Sealed<DeadLetter> {
+        self.inner.bodies.seal_letter(letter)
+    }
+
+    /// A dead letter to look at, also where its body is damaged: then the reason says so.
+    pub(crate) fn open_letter(&self, letter: Sealed<DeadLetter>) -> DeadLetter {
+        self.inner.bodies.open_letter(letter)
     }
 
     fn lane(&self, queue: QueueName) -> &Lane {

@@ -1,5 +1,6 @@
 //! The port: send, receive, delete, extend, depth.
 
+use super::bodies::Sealed;
 use super::index::Settled;
 use super::lane::Found;
 use super::name::QueueName;
@@ -41,19 +42,28 @@ fn parse_receipt(text: &str) -> Result<Receipt, PortError> {
 /// Messages on their way to a receiver. Where it does not fetch them, they are given back at once.
 struct Parcel {
     queue: EmbeddedQueue,
-    messages: Vec<Message>,
+    messages: Vec<Sealed<Message>>,
 }
 
 impl Parcel {
+    /// The messages that can be opened. One that cannot stays hidden as if its receiver had failed, so that in the end
+    /// it is a dead letter, and holds up no other.
     fn open(mut self) -> Vec<Message> {
+        let (bodies, name) = (&self.queue.queues.inner.bodies, self.queue.name.as_str());
         std::mem::take(&mut self.messages)
+            .into_iter()
+            .filter_map(|message| {
+                let opened = bodies.open_message(name, message);
+                opened.inspect_err(|error| tracing::error!(%error, "a message was altered on disk")).ok()
+            })
+            .collect()
     }
 }
 
 impl Drop for Parcel {
     fn drop(&mut self) {
         for message in self.messages.drain(..) {
-            if let Ok(receipt) = message.receipt.parse() {
+            if let Ok(receipt) = message.envelope.receipt.parse() {
                 // In line with the call; nobody waits for it.
                 drop(self.queue.hide(receipt, Duration::ZERO));
             }
@@ -159,16 +169,16 @@ impl Queue for EmbeddedQueue {
         if messages.is_empty() {
             return Box::pin(std::future::ready(Ok(Vec::new())));
         }
-        let ids: Vec<MessageId> = messages.iter().map(|_| self.queues.next_id()).collect();
-        let (clock, name, named) = (self.queues.clock().clone(), self.name, ids.clone());
+        let sealed: Vec<_> =
+            messages.into_iter().map(|message| self.queues.seal(self.name, message)).collect();
+        let ids: Vec<MessageId> = sealed.iter().map(|message| message.id.clone()).collect();
+        let clock = self.queues.clock().clone();
         let write = self.queues.write_then(
             PORT,
             move |tx| {
                 let now = clock.now();
-                let enqueued = messages.iter().zip(&named);
-                Ok(enqueued
-                    .map(|(message, id)| rows::enqueue_in(tx, name, message, id, now))
-                    .collect::<Result<Vec<_>, _>>()?)
+                let enqueued = sealed.iter().map(|message| rows::enqueue_in(tx, message, now));
+                Ok(enqueued.collect::<Result<Vec<_>, _>>()?)
             },
             |queues, enqueued| queues.announce(enqueued.drain(..)),
         );

@@ -1,15 +1,16 @@
 //! The rows of messages and dead letters, and what is done to them within a write.
 
+use super::bodies::{Sealed, SealedBody};
 use super::index::{Entry, Settled};
 use super::name::QueueName;
 use super::receipt::{NONCE_BYTES, Receipt};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, named_params};
 use std::time::Duration;
-use tenantry_core::ports::{DeadLetter, DeadReason, Message, OutgoingMessage};
+use tenantry_core::ports::{DeadLetter, DeadReason, Message};
 use tenantry_core::{MessageId, Timestamp};
 
 /// `seq` is never used twice, so that a late answer about a deleted message cannot meet another one. Times are
-/// milliseconds since the Unix epoch. The body stands last: it may fill pages of its own.
+/// milliseconds since the Unix epoch. The body, sealed, stands last: it may fill pages of its own. `body_key` has one row.
 pub(super) const SCHEMA: &[&str] = &["CREATE TABLE messages (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     queue TEXT NOT NULL,
@@ -19,7 +20,7 @@ pub(super) const SCHEMA: &[&str] = &["CREATE TABLE messages (
     visible_at INTEGER NOT NULL,
     receive_count INTEGER NOT NULL,
     nonce BLOB,
-    body TEXT NOT NULL
+    body BLOB NOT NULL
 ) STRICT;
 CREATE TABLE dead_letters (
     queue TEXT NOT NULL,
@@ -30,13 +31,33 @@ CREATE TABLE dead_letters (
     receive_count INTEGER NOT NULL,
     reason_code TEXT NOT NULL,
     reason_message TEXT NOT NULL,
-    body TEXT NOT NULL,
+    body BLOB NOT NULL,
     PRIMARY KEY (queue, id)
 ) STRICT;
-CREATE INDEX dead_letters_by_age ON dead_letters (queue, died_at, id)"];
+CREATE INDEX dead_letters_by_age ON dead_letters (queue, died_at, id);
+CREATE TABLE body_key (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    wrapped BLOB NOT NULL
+) STRICT"];
 
 /// The code of a message that was received too often.
 pub(super) const MAX_RECEIVES: &str = "max_receives";
+
+/// A message ready to be written: with its id, and its body sealed for it.
+#[derive(Debug)]
+pub(crate) struct SealedMessage {
+    pub(super) queue: QueueName,
+    pub(super) id: MessageId,
+    pub(crate) group: String,
+    pub(super) delay: Duration,
+    pub(super) body: SealedBody,
+}
+
+impl SealedMessage {
+    pub(crate) fn id(&self) -> &MessageId {
+        &self.id
+    }
+}
 
 /// A message in a queue's rows, on its way into the index in memory: give it to
 /// [`super::EmbeddedQueues::announce`] once its transaction is committed.
@@ -47,15 +68,14 @@ pub(crate) struct Enqueued {
     pub(super) entry: Entry,
 }
 
-/// Puts a message into a queue within a write of its own or another part's. The caller has checked its limits.
+/// Puts a message into its queue within a write of its own or another part's.
 pub(crate) fn enqueue_in(
     tx: &Transaction<'_>,
-    queue: QueueName,
-    message: &OutgoingMessage,
-    id: &MessageId,
+    message: &SealedMessage,
     now: Timestamp,
 ) -> rusqlite::Result<Enqueued> {
-    insert(tx, queue, id, &message.group, &message.body, now, now.saturating_add(message.delay))
+    let SealedMessage { queue, id, group, delay, body } = message;
+    insert(tx, *queue, id, group, body, now, now.saturating_add(*delay))
 }
 
 fn insert(
@@ -63,7 +83,7 @@ fn insert(
     queue: QueueName,
     id: &MessageId,
     group: &str,
-    body: &str,
+    body: &SealedBody,
     sent_at: Timestamp,
     visible_at: Timestamp,
 ) -> rusqlite::Result<Enqueued> {
@@ -77,7 +97,7 @@ fn insert(
         ":group": group,
         ":sent_at": sent_at.as_millis(),
         ":visible_at": visible_at.as_millis(),
-        ":body": body,
+        ":body": body.as_bytes(),
     })?;
     let entry =
         Entry { seq: tx.last_insert_rowid(), group: group.to_owned(), sent_at, visible_at, received: false };
@@ -88,16 +108,17 @@ fn insert(
 pub(crate) fn requeue_in(
     tx: &Transaction<'_>,
     queue: QueueName,
-    letter: &DeadLetter,
+    letter: &Sealed<DeadLetter>,
     now: Timestamp,
 ) -> rusqlite::Result<Enqueued> {
-    insert(tx, queue, &letter.id, &letter.group, &letter.body, letter.sent_at, now)
+    let DeadLetter { id, group, sent_at, .. } = &letter.envelope;
+    insert(tx, queue, id, group, &letter.body, *sent_at, now)
 }
 
 /// What became of one message that was to be received.
 #[derive(Debug)]
 pub(super) enum Taken {
-    Message(Message, Settled),
+    Message(Sealed<Message>, Settled),
     DeadLetter(MessageId),
     Not(Settled),
 }
@@ -121,23 +142,24 @@ pub(super) fn take(
         Some(_) => {}
     }
     let until = now.saturating_add(visibility);
-    let message = tx
+    let Sealed { envelope: message, body } = tx
         .prepare_cached(
             "UPDATE messages SET receive_count = receive_count + 1, visible_at = ?2, nonce = ?3 WHERE seq = ?1
              RETURNING id, message_group, receive_count, sent_at, body",
         )?
         .query_row((seq, until.as_millis(), nonce), |row| {
-            Ok(Message {
+            let envelope = Message {
                 id: message_id(row, 0)?,
                 receipt: Receipt { seq, nonce }.to_string(),
                 group: row.get(1)?,
                 receive_count: row.get(2)?,
                 sent_at: time(row, 3)?,
-                body: row.get(4)?,
-            })
+                body: String::new(),
+            };
+            Ok(Sealed { envelope, body: SealedBody::of_row(row.get(4)?) })
         })?;
     if message.receive_count <= queue.max_receives() {
-        return Ok(Taken::Message(message, Settled::Received(until)));
+        return Ok(Taken::Message(Sealed { envelope: message, body }, Settled::Received(until)));
     }
     let letter = DeadLetter {
         queue: queue.as_str().to_owned(),
@@ -150,14 +172,15 @@ pub(super) fn take(
             ),
         },
         id: message.id,
-        body: message.body,
+        body: String::new(),
         group: message.group,
         sent_at: message.sent_at,
         died_at: now,
     };
+    let letter = Sealed { envelope: letter, body };
     bury_in(tx, &letter)?;
     tx.prepare_cached("DELETE FROM messages WHERE seq = ?1")?.execute([seq])?;
-    Ok(Taken::DeadLetter(letter.id))
+    Ok(Taken::DeadLetter(letter.envelope.id))
 }
 
 /// Whether the receipt was good, and its message is deleted now.
@@ -207,7 +230,8 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<(String, Entr
 }
 
 /// Writes a dead letter down, unless it is there already.
-pub(crate) fn bury_in(tx: &Transaction<'_>, letter: &DeadLetter) -> rusqlite::Result<()> {
+pub(crate) fn bury_in(tx: &Transaction<'_>, letter: &Sealed<DeadLetter>) -> rusqlite::Result<()> {
+    let Sealed { envelope: letter, body } = letter;
     tx.prepare_cached(
         "INSERT INTO dead_letters (queue, id, message_group, sent_at, died_at, receive_count, reason_code,
                                    reason_message, body)
@@ -223,7 +247,7 @@ pub(crate) fn bury_in(tx: &Transaction<'_>, letter: &DeadLetter) -> rusqlite::Re
         ":receive_count": letter.receive_count,
         ":code": letter.reason.code,
         ":message": letter.reason.message,
-        ":body": letter.body,
+        ":body": body.as_bytes(),
     })
     .map(drop)
 }
@@ -232,8 +256,8 @@ pub(crate) fn bury_in(tx: &Transaction<'_>, letter: &DeadLetter) -> rusqlite::Re
 pub(crate) const DEAD_LETTER_COLUMNS: &str =
     "queue, id, message_group, sent_at, died_at, receive_count, reason_code, reason_message, body";
 
-pub(crate) fn dead_letter(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
-    Ok(DeadLetter {
+pub(crate) fn dead_letter(row: &Row<'_>) -> rusqlite::Result<Sealed<DeadLetter>> {
+    let envelope = DeadLetter {
         queue: row.get(0)?,
         id: message_id(row, 1)?,
         group: row.get(2)?,
@@ -241,8 +265,9 @@ pub(crate) fn dead_letter(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
         died_at: time(row, 4)?,
         receive_count: row.get(5)?,
         reason: DeadReason { code: row.get(6)?, message: row.get(7)? },
-        body: row.get(8)?,
-    })
+        body: String::new(),
+    };
+    Ok(Sealed { envelope, body: SealedBody::of_row(row.get(8)?) })
 }
 
 fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
