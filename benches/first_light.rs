@@ -254,10 +254,17 @@ async fn start_up(open: usize) {
         async move { assert_eq!(request.send().await.expect("an answer").status().as_u16(), 202) }
     });
     tenants.buffer_unordered(64).for_each(|()| async {}).await;
+    // All are open and nothing is written any more: each waits for its service.
     let began = Instant::now();
-    while server.metric(&http, "tenantry_tasks_waiting").await < open as f64 {
+    let mut rows = 0.0;
+    loop {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let now = server.metric(&http, "tenantry_journal_rows").await;
+        if now == rows && server.metric(&http, "tenantry_engine_open_executions").await >= open as f64 {
+            break;
+        }
+        rows = now;
         assert!(began.elapsed() < Duration::from_secs(600), "they do not all come to wait");
-        tokio::time::sleep(Duration::from_millis(200)).await;
     }
     let resident = server.resident_mib();
     drop(server);

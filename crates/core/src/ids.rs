@@ -248,8 +248,8 @@ mod tests {
         fn every_uuid_survives_and_order_is_kept(a: u128, b: u128) {
             let (a, b) = (uuid::Uuid::from_u128(a), uuid::Uuid::from_u128(b));
             let (x, y) = (EventId::from_uuid(a), EventId::from_uuid(b));
-            prop_assert_eq!(x.as_str().parse::<EventId>().unwrap(), x.clone());
             prop_assert_eq!(a.cmp(&b), x.cmp(&y));
+            prop_assert_eq!(x.as_str().parse::<EventId>().unwrap(), x);
         }
     }
 }
