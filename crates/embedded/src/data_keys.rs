@@ -159,7 +159,7 @@ impl EmbeddedDataKeys {
         }
         let keys = self.clone();
         self.store
-            .read(move |connection| keys.load(connection, name))
+            .read_here(move |connection| keys.load(connection, name))
             .await
             .map_err(|error| error.into_port(PORT))
     }

@@ -58,7 +58,7 @@ impl Vault for EmbeddedVault {
 
     fn resolve<'a>(&'a self, reference: &'a str) -> BoxFuture<'a, Result<Secret, PortError>> {
         let key = reference.to_owned();
-        let read = self.store.read(move |connection| {
+        let read = self.store.read_here(move |connection| {
             let sealed: Option<Vec<u8>> = connection
                 .prepare_cached("SELECT sealed FROM secrets WHERE reference = ?1")?
                 .query_row([key], |row| row.get(0))

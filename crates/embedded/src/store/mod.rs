@@ -160,6 +160,21 @@ impl Store {
         async move { receiver.await.unwrap_or(Err(ReadError::Closed)) }
     }
 
+    /// Reads with one statement, on this thread, while the future is polled: for look-ups by key and short pages, whose
+    /// microseconds are less than a hop to another thread. It sees every write that was answered before.
+    pub fn read_here<T, E, F>(
+        &self,
+        work: F,
+    ) -> impl Future<Output = Result<T, ReadError<E>>> + Send + 'static + use<T, E, F>
+    where
+        F: FnOnce(&Connection) -> Result<T, Abort<E>> + Send + 'static,
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let store = self.clone();
+        async move { store.inner.readers.read_here(work) }
+    }
+
     /// As [`Store::read`], waiting on this thread: for the time before anything is served, and for tests.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use super::request::Broken;
 use super::writer::checkpoint;
 use crate::OpenError;
 use crate::lock::{DataFolder, sync_folder};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -56,6 +57,9 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_WAIT)?;
+    // Without it a statement is planned anew whenever another value is bound to a range: a tenth of all CPU, measured.
+    // <https://www.sqlite.org/queryplanner-ng.html#qpstab>
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
     Ok(connection)
 }

@@ -84,7 +84,7 @@ fn closed() -> PortError {
 impl Table for EmbeddedTable {
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Item>, PortError>> {
         let (key, now) = (key.clone(), self.clock.now());
-        let read = self.store.read(move |connection| rows::find(connection, &key, now));
+        let read = self.store.read_here(move |connection| rows::find(connection, &key, now));
         Box::pin(async move { read.await.map_err(|error| error.into_port(PORT)) })
     }
 
@@ -94,7 +94,7 @@ impl Table for EmbeddedTable {
             let page = stale.page(&span, now);
             return Box::pin(std::future::ready(Ok(page)));
         }
-        let read = self.store.read(move |connection| query::page(connection, &span, now));
+        let read = self.store.read_here(move |connection| query::page(connection, &span, now));
         Box::pin(async move { read.await.map_err(|error| error.into_port(PORT)) })
     }
 
