@@ -18,7 +18,7 @@ use tenantry_app::workers::consume::{Handler, settle};
 use tenantry_app::workers::execution_status::ExecutionStatusWorker;
 use tenantry_app::workers::relay::Relay;
 use tenantry_app::workers::start::Starter;
-use tenantry_core::ports::{ExecutionStatus, OutgoingMessage, Queue, TaskTokens};
+use tenantry_core::ports::{DataKeys, ExecutionStatus, KeyPurpose, OutgoingMessage, Queue, TaskTokens};
 use tenantry_core::{ExecutionId, OperationId, TenantId};
 use tenantry_engine::testing::{Crash, MemoryJournal, quiesce};
 use tenantry_engine::{Engine, EngineConfig};
@@ -375,13 +375,18 @@ impl<'a> Home<'a> {
             .map(|event| (event.sequence, event.detail_type.clone()))
             .collect();
         events.sort();
+        let mut residue = clean_slate::residue(&self.memory, &held);
+        // Keys lie beside the table.
+        if self.memory.data_keys.exists(&begun.tenant, KeyPurpose::Data).await.expect("an answer") {
+            residue.insert("data key".to_owned(), 1);
+        }
         let text = |pointer: &str| operation.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         End {
             outcome,
             tenant: tenant.status.to_owned(),
             error: text("/error/code"),
             stuck_at: text("/stuck/step"),
-            residue: clean_slate::residue(&self.memory, &held),
+            residue,
             events: events.into_iter().map(|(sequence, kind)| format!("{sequence} {kind}")).collect(),
             effects: self
                 .services
