@@ -35,6 +35,11 @@ use tenantry_events::Pattern;
 pub(crate) use message::news;
 pub use tenantry_events::subscriber::REPLAY_HEADER;
 
+/// How soon it is looked again for an event that the bus told of and that is not marked as published; doubled each time.
+const EARLY_WAIT: Duration = Duration::from_millis(50);
+/// How often.
+const EARLY_LOOKS_MAX: u32 = 20;
+
 /// How the sender works.
 #[derive(Debug, Clone)]
 pub struct WebhookSettings {
@@ -104,7 +109,9 @@ impl WebhookSender {
     async fn drain(&self, subscriber: &Subscriber, news: News) -> Result<Disposition, WorkerError> {
         // Whoever is at it looks again before it ends. Should it die before that, its own message comes again, or its
         // lease falls due: either way somebody looks again.
-        let Some(flight) = self.flights.begin(&news.group()) else { return Ok(Disposition::Done) };
+        let Some(mut flight) = self.flights.begin(&news.group(), news.sequence) else {
+            return Ok(Disposition::Done);
+        };
         let drain = Drain {
             ports: &self.ports,
             http: &self.http,
@@ -115,9 +122,10 @@ impl WebhookSender {
         loop {
             match drain.run().await? {
                 Drained::More => {}
-                Drained::UpToDate => {
+                Drained::UpToDate { published } => {
+                    let told = flight.told();
                     if flight.nothing_new() {
-                        return Ok(Disposition::Done);
+                        return Ok(if published < told { early(news, told) } else { Disposition::Done });
                     }
                 }
                 // The cursor's row is due by then; a message of its own only is more prompt.
@@ -138,6 +146,16 @@ impl Handler for WebhookSender {
     fn handle<'a>(&'a self, message: &'a Message) -> BoxFuture<'a, Result<Disposition, WorkerError>> {
         Box::pin(self.told(message))
     }
+}
+
+/// The bus tells of an event before the relay marks it as published, and its message may well be quicker than the mark.
+/// No other message would follow, so this one comes again; in the end the sweeper's comparison takes over.
+fn early(news: News, told: u64) -> Disposition {
+    if news.put_aside >= EARLY_LOOKS_MAX {
+        return Disposition::Done;
+    }
+    let wait = doubled(EARLY_WAIT, news.put_aside + 1, Duration::from_secs(5));
+    Disposition::Instead(News { sequence: told, ..news.aside() }.message(wait))
 }
 
 /// Whose deliveries, in logs.

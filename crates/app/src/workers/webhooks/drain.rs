@@ -24,8 +24,8 @@ const LEASE_MARGIN: Duration = Duration::from_secs(2);
 /// How a run ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Drained {
-    /// Nothing is left to deliver.
-    UpToDate,
+    /// Nothing is left to deliver of what was published, up to this event.
+    UpToDate { published: u64 },
     /// More was published than one run reads.
     More,
     /// A try failed; the next one is due after this time.
@@ -70,14 +70,14 @@ impl Drain<'_> {
         }
         let batch = self.read(cursor.delivered_sequence, published).await?;
         if batch.wanted.is_empty() {
-            return self.pass_over(&cursor, &batch).await;
+            return self.pass_over(&cursor, &batch, published).await;
         }
         let leased = self.lease_until();
         let (cursor, action) = cursor.change(now, |cursor| self.take_lease(cursor, leased));
         if !rows::commit_if(self.ports, vec![action]).await? {
             return Ok(LOST_LEASE);
         }
-        self.deliver(cursor, batch).await
+        self.deliver(cursor, batch, published).await
     }
 
     fn now(&self) -> Timestamp {
@@ -125,17 +125,27 @@ impl Drain<'_> {
     }
 
     /// Nothing of what was read is wanted: the cursor passes over it, so that it does not look like news again.
-    async fn pass_over(&self, cursor: &Cursor, batch: &Batch) -> Result<Drained, WorkerError> {
+    async fn pass_over(
+        &self,
+        cursor: &Cursor,
+        batch: &Batch,
+        published: u64,
+    ) -> Result<Drained, WorkerError> {
         if batch.read_up_to > cursor.delivered_sequence || cursor.lease_until.is_some() {
             let (_, action) = cursor.change(self.now(), |cursor| advance(cursor, batch.read_up_to));
             if !rows::commit_if(self.ports, vec![action]).await? {
                 return Ok(LOST_LEASE);
             }
         }
-        Ok(if batch.more { Drained::More } else { Drained::UpToDate })
+        Ok(if batch.more { Drained::More } else { Drained::UpToDate { published } })
     }
 
-    async fn deliver(&self, mut cursor: Cursor, batch: Batch) -> Result<Drained, WorkerError> {
+    async fn deliver(
+        &self,
+        mut cursor: Cursor,
+        batch: Batch,
+        published: u64,
+    ) -> Result<Drained, WorkerError> {
         let last = batch.wanted.len() - 1;
         for (place, event) in batch.wanted.iter().enumerate() {
             let call_max = self.http.settings().total_timeout + LEASE_MARGIN;
@@ -179,7 +189,7 @@ impl Drain<'_> {
             }
             cursor = after;
         }
-        Ok(if batch.more { Drained::More } else { Drained::UpToDate })
+        Ok(if batch.more { Drained::More } else { Drained::UpToDate { published } })
     }
 
     /// The event stays next, and is tried again later.

@@ -146,6 +146,31 @@ async fn what_is_not_published_is_not_delivered() {
 }
 
 #[tokio::test]
+async fn news_that_is_quicker_than_the_relays_mark_comes_again() {
+    let test = Subscribed::to_everything().await;
+    let (tenant, _) = test.home.sign_up().await;
+    test.relay_and_drain().await;
+    test.home.emit(&tenant).await;
+    test.send(&test.subscription.subscription_id, &tenant, 2).await;
+    test.pump().await;
+    let waiting = test.home.memory.webhooks.bodies();
+    assert!(waiting.len() == 1 && waiting[0]["sequence"] == 2, "{waiting:?}");
+    // The bus's own message was the one that came: what the relay sends now is none.
+    test.home.relay().await;
+    let webhooks = &test.home.memory.webhooks;
+    let second = webhooks.receive(1, Duration::from_secs(20), Duration::ZERO).await.unwrap();
+    webhooks.delete(&second[0].receipt).await.unwrap();
+    assert_eq!(webhooks.bodies(), waiting);
+    test.drain().await;
+    assert_eq!(test.sequences(), [1, 2]);
+
+    // What is never marked does not come for ever.
+    test.send(&test.subscription.subscription_id, &tenant, 9).await;
+    test.drain().await;
+    assert!(test.home.memory.webhooks.bodies().is_empty());
+}
+
+#[tokio::test]
 async fn long_backlogs_and_short_pages_are_delivered_to_the_end() {
     let test = Subscribed::to_everything().await;
     test.home.memory.table.shorten_pages(7);
