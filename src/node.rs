@@ -11,6 +11,7 @@ use tenantry_api::{ApiState, token_sha256};
 use tenantry_app::usecases::{App, Gauge, GaugeSource, Settings};
 use tenantry_app::workers::{Wakes, WorkerHandles, WorkerSettings, spawn_all};
 use tenantry_app::{Ports, http};
+use tenantry_core::Timestamp;
 use tenantry_core::model::Catalogue;
 use tenantry_core::ports::{PortError, Secret, Vault as _};
 use tenantry_embedded::{EmbeddedHome, HomeOptions};
@@ -135,6 +136,7 @@ impl Node {
         let wakes = Wakes::default();
         let background = vec![
             tokio::spawn(home.sweeper().run()),
+            tokio::spawn(forget_old_executions(home.clone())),
             tokio::spawn(wake_the_relay(home.table.outbox(), wakes.clone())),
         ];
         let workers = spawn_all(ports.clone(), settings, wakes)?;
@@ -171,6 +173,25 @@ async fn wake_the_relay(mut outbox: tokio::sync::watch::Receiver<u64>, wakes: Wa
     }
 }
 
+/// Ended executions are kept for 90 days, as Step Functions keeps them; then their rows go and their names are free.
+/// <https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>
+async fn forget_old_executions(home: EmbeddedHome) {
+    const KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
+    const ROUND: Duration = Duration::from_secs(3600);
+    loop {
+        let now = home.clock.now();
+        let before = Timestamp::from_millis(now.as_millis() - KEPT.as_millis() as i64);
+        match home.journal.forget_closed_before(before).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "executions that ended over 90 days ago were forgotten"),
+            Err(error) => {
+                tracing::warn!(%error, "old executions could not be forgotten; the next round tries again")
+            }
+        }
+        home.clock.sleep_until(now.saturating_add(ROUND)).await;
+    }
+}
+
 /// What is sold and where it runs: `schema/plans` and `schema/cells.json`, built in.
 fn catalogue() -> Result<Catalogue, StartError> {
     let plans = [
@@ -194,10 +215,15 @@ fn retry_bound(workflows: &[Workflow]) -> tenantry_handlers::RetryBound {
 
 /// Made once, kept in the vault: tokens that are out stay good over restarts.
 async fn task_token_key(home: &EmbeddedHome) -> Result<[u8; 32], StartError> {
-    let mut fresh = [0_u8; 32];
-    home.ids.fill(&mut fresh);
-    home.vault.store(TASK_TOKEN_KEY, Secret::new(STANDARD.encode(fresh))).await?;
-    let kept = home.vault.resolve(TASK_TOKEN_KEY).await?;
+    let kept = match home.vault.resolve(TASK_TOKEN_KEY).await {
+        Err(PortError::NotFound { .. }) => {
+            let mut fresh = [0_u8; 32];
+            home.ids.fill(&mut fresh);
+            home.vault.store(TASK_TOKEN_KEY, Secret::new(STANDARD.encode(fresh))).await?;
+            home.vault.resolve(TASK_TOKEN_KEY).await?
+        }
+        kept => kept?,
+    };
     let bytes = STANDARD.decode(kept.expose()).map_err(|_| StartError::TaskTokenKey)?;
     bytes.try_into().map_err(|_| StartError::TaskTokenKey)
 }

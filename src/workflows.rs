@@ -101,6 +101,11 @@ pub fn render(text: &str, names: &BTreeMap<String, String>) -> Result<String, (u
     Ok(out)
 }
 
+/// A diagnostic's text begins with its place, which stands behind the file's name already.
+fn without_place(text: &str, line: usize, column: usize) -> String {
+    text.strip_prefix(&format!("line {line}, column {column}: ")).unwrap_or(text).to_owned()
+}
+
 /// Renders and parses one workflow.
 pub fn load_one(name: &str, file: &str, text: &str) -> Result<Workflow, Vec<WorkflowFault>> {
     let text = render(text, &local_names()).map_err(|(line, column, message)| {
@@ -112,7 +117,7 @@ pub fn load_one(name: &str, file: &str, text: &str) -> Result<Workflow, Vec<Work
             .map(|diagnostic| WorkflowFault {
                 file: file.to_owned(),
                 place: Some((diagnostic.line, diagnostic.column)),
-                message: diagnostic.to_string(),
+                message: without_place(&diagnostic.to_string(), diagnostic.line, diagnostic.column),
             })
             .collect::<Vec<_>>()
     })?;

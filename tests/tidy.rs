@@ -197,6 +197,36 @@ fn nothing_is_left_unfinished_or_untidy() {
     assert!(faults.is_empty(), "{faults:#?}");
 }
 
+/// Code that is no test's: up to the tests' module, outside tests' and testing folders.
+fn shipped_code() -> Vec<(String, String)> {
+    files(&["rs"])
+        .into_iter()
+        .filter(|(short, _)| {
+            let place = ["handlers/src/", "crates/app/src/", "crates/api/src/"];
+            place.iter().any(|place| short.starts_with(place)) && !short.contains("/test")
+        })
+        .map(|(short, path)| {
+            let text = read(&path);
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+            (short, code)
+        })
+        .collect()
+}
+
+#[test]
+fn every_event_type_has_an_emitter() {
+    let code = shipped_code();
+    for event_type in tenantry_events::EventType::ALL {
+        let name = event_type.as_str();
+        // The ledger takes the typed data of an event: to emit it is to build it.
+        let built = [format!("emit({name} {{"), format!("{name} {{\n"), format!("{name} {{ ")];
+        let emitted = code.iter().any(|(_, text)| {
+            text.contains("emit(") && built.iter().any(|built| text.contains(built.as_str()))
+        });
+        assert!(emitted, "{name} is in the catalogue, and nothing emits it");
+    }
+}
+
 #[test]
 fn every_problem_has_its_help_page_and_no_page_is_left_over() {
     let mut pages: Vec<String> = files(&["md"])

@@ -47,8 +47,10 @@ pub(super) async fn run(options: Options, data_dir: &Path) -> Result<Exit, CliEr
     })
     .await
     .map_err(|error| CliError::failure(error.to_string()))?;
-    write_private(&data_dir.join(ADDRESS_FILE), &address.to_string())
-        .map_err(|error| CliError::failure(error.to_string()))?;
+    // Only a help for commands on this machine: a disk that is full must not keep reads from being served.
+    if let Err(error) = write_private(&data_dir.join(ADDRESS_FILE), &address.to_string()) {
+        tracing::warn!(%error, "commands on this machine will need --url");
+    }
     tracing::info!(%address, data_dir = %data_dir.display(), pid = std::process::id(), "serving");
 
     let (stop, mut stopped) = tokio::sync::watch::channel(false);

@@ -13,6 +13,8 @@ pub(super) enum Verb {
         /// The name; unique.
         name: String,
         /// Where its requests go.
+        // Its own id: `url` is the control plane's address.
+        #[arg(id = "service_url", value_name = "URL")]
         url: String,
         /// A tenant needs it to become active.
         #[arg(long)]

@@ -13,6 +13,8 @@ pub(super) enum Verb {
         /// For people.
         name: String,
         /// Where the events go.
+        // Its own id: `url` is the control plane's address.
+        #[arg(id = "webhook_url", value_name = "URL")]
         url: String,
         /// An EventBridge pattern; everything of ours where it is left out.
         #[arg(long, default_value = r#"{"source":["tenantry"]}"#)]

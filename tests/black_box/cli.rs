@@ -128,6 +128,29 @@ async fn exit_codes_tell_what_went_wrong() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn services_and_subscriptions_are_registered_at_the_control_plane_and_nowhere_else() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = Server::start(dir.path()).await;
+    // Whoever listens at the registered address must not be spoken to, least of all with the administrator's token.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}/", listener.local_addr().expect("an address"));
+    let service =
+        tenantry(&server, &["-o", "json", "service", "add", "billing", &url, "--timeout-seconds", "60"]);
+    assert_eq!(service.status.code(), Some(0), "{}", String::from_utf8_lossy(&service.stderr));
+    assert!(text(&json(&service), "/token").starts_with("svct_"));
+    let hook = tenantry(&server, &["-o", "json", "subscription", "add", "hook", &url]);
+    assert_eq!(hook.status.code(), Some(0), "{}", String::from_utf8_lossy(&hook.stderr));
+    assert_eq!(text(&json(&hook), "/target/url"), url);
+    let id = text(&json(&service), "/serviceId").to_owned();
+    assert_eq!(tenantry(&server, &["service", "remove", &id]).status.code(), Some(0));
+    assert!(
+        json(&tenantry(&server, &["-o", "json", "service", "list"])).as_array().expect("a list").is_empty()
+    );
+    let called = tokio::time::timeout(std::time::Duration::ZERO, listener.accept()).await;
+    assert!(called.is_err(), "the registered address was called");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_list_is_data_in_every_format() {
     let dir = tempfile::tempdir().expect("a folder");
     let server = Server::start(dir.path()).await;

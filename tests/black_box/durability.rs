@@ -92,7 +92,10 @@ async fn a_failed_sync_ends_the_process_and_is_never_answered_as_done() {
     })
     .await;
     let said = std::fs::read_to_string(log).expect("the log");
-    assert!(said.contains("disk I/O error") && said.contains("start again"), "the log does not say why:\n{said}");
+    assert!(
+        said.contains("disk I/O error") && said.contains("start again"),
+        "the log does not say why:\n{said}"
+    );
 
     std::fs::remove_file(&watched.fault).expect("the fault goes");
     watched.server.restart_after_end().await;
@@ -105,7 +108,7 @@ async fn a_failed_sync_ends_the_process_and_is_never_answered_as_done() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_refuses_writes_serves_reads_and_recovers() {
-    let watched = Watched::start().await;
+    let mut watched = Watched::start().await;
     let (_, kept) = watched.sign_up("Before").await;
     let kept = text(&kept, "/tenant/tenantId").to_owned();
     watched.server.until_settled(&kept).await;
@@ -115,6 +118,12 @@ async fn a_full_disk_refuses_writes_serves_reads_and_recovers() {
     assert_eq!(status, 503, "{problem:#}");
     assert_eq!(text(&problem, "/code"), "TNT-0002");
     assert_eq!(text(&watched.server.get(&format!("/v1/tenants/{kept}")).await, "/status"), "active");
+
+    // A start without room serves reads, too.
+    watched.server.kill_and_restart().await;
+    assert_eq!(text(&watched.server.get(&format!("/v1/tenants/{kept}")).await, "/status"), "active");
+    let (status, problem) = watched.sign_up("During, again").await;
+    assert_eq!(status, 503, "{problem:#}");
 
     std::fs::remove_file(&watched.fault).expect("the fault goes");
     let (status, after) = watched.sign_up("After").await;

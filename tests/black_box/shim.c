@@ -39,14 +39,14 @@ static int fault_is(const char *wanted) {
     return got > 0 && strncmp(word, wanted, strlen(wanted)) == 0;
 }
 
-/* Whether the descriptor is the database or its write-ahead log. */
+/* Whether the descriptor is the database or its write-ahead log; their shared index is memory more than disk. */
 static int is_database(int fd) {
     char link[64], target[4096];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t length = readlink(link, target, sizeof target - 1);
     if (length < 0) return 0;
     target[length] = 0;
-    return strstr(target, "tenantry.db") != NULL;
+    return strstr(target, "tenantry.db") != NULL && strstr(target, "-shm") == NULL;
 }
 
 static void look_in(const void *bytes, ssize_t length) {

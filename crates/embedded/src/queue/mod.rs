@@ -105,7 +105,11 @@ impl EmbeddedQueues {
         let now = clock.now();
         let shown = store
             .write_now(move |tx| rows::show_in_flight(tx, now).map_err(Abort::<Infallible>::Sqlite))
-            .map_err(|error: WriteError<Infallible>| unreadable(error))?;
+            .or_else(|error: WriteError<Infallible>| match error {
+                // Reads can be served without room; what is in flight comes back when its visibility runs out.
+                WriteError::Full => Ok(0),
+                error => Err(unreadable(error)),
+            })?;
         let entries = store
             .read_now(|connection| rows::all(connection).map_err(Abort::<Infallible>::Sqlite))
             .map_err(|error: ReadError<Infallible>| unreadable(error))?;
