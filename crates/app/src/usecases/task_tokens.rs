@@ -83,6 +83,12 @@ fn translate(error: TaskTokenError) -> Error {
     Error::new(code, detail).with_field(field)
 }
 
+/// `text` without the token, which a service may have repeated in its answer: histories, events and logs tell the rest.
+/// A token is base64url, so it looks the same within JSON.
+fn without_token(text: &str, token: &str) -> String {
+    if token.is_empty() { text.to_owned() } else { text.replace(token, "[task token]") }
+}
+
 fn too_large() -> String {
     format!(
         "The output has more than {} bytes. Keep the data where it is, and answer with a reference to it.",
@@ -108,11 +114,16 @@ impl App {
     /// Errors: [`ErrorCode::Forbidden`], [`ErrorCode::TaskTokenInvalid`], [`ErrorCode::TaskTokenUsed`],
     /// [`ErrorCode::TaskTokenExpired`], [`ErrorCode::TaskOutputTooLarge`].
     pub async fn task_succeeded(&self, by: &Principal, request: TaskSuccess) -> Result<()> {
-        self.may_answer(by, &request.task_token).await?;
-        if request.output.to_string().len() > limits::PAYLOAD_BYTES_MAX {
+        let TaskSuccess { task_token, mut output } = request;
+        self.may_answer(by, &task_token).await?;
+        let text = output.to_string();
+        if text.len() > limits::PAYLOAD_BYTES_MAX {
             return Err(translate(TaskTokenError::OutputTooLarge));
         }
-        self.ports.task_tokens.succeed(&request.task_token, request.output).await.map_err(translate)
+        if text.contains(&task_token) {
+            output = serde_json::from_str(&without_token(&text, &task_token)).map_err(Error::internal)?;
+        }
+        self.ports.task_tokens.succeed(&task_token, output).await.map_err(translate)
     }
 
     /// The task failed. Once it answers, the failure is durable and no other answer is taken.
@@ -122,6 +133,8 @@ impl App {
         self.may_answer(by, &request.task_token).await?;
         check_error(request.error.as_deref(), request.cause.as_deref())?;
         let TaskFailure { task_token, error, cause } = request;
+        let told = |text: Option<String>| text.map(|text| without_token(&text, &task_token));
+        let (error, cause) = (told(error), told(cause));
         self.ports.task_tokens.fail(&task_token, error, cause).await.map_err(translate)
     }
 
@@ -129,5 +142,34 @@ impl App {
     pub async fn task_heartbeat(&self, by: &Principal, request: &TaskHeartbeat) -> Result<()> {
         self.may_answer(by, &request.task_token).await?;
         self.ports.task_tokens.heartbeat(&request.task_token).await.map_err(translate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Memory;
+
+    #[tokio::test]
+    async fn a_token_that_an_answer_repeats_is_not_kept() {
+        let memory = Memory::new();
+        let app = App::new(memory.ports(), crate::usecases::Settings { allow_private_webhooks: false });
+        for token in ["token-1", "token-2"] {
+            memory.task_tokens.issue(token);
+        }
+        let output = serde_json::json!({"note": "got token-1", "token-1": ["token-2"]});
+        let success = TaskSuccess { task_token: "token-1".to_owned(), output };
+        app.task_succeeded(&Principal::Admin, success).await.unwrap();
+        let kept = memory.task_tokens.answer("token-1").unwrap().to_string();
+        assert!(!kept.contains("token-1") && kept.contains("got [task token]"), "{kept}");
+        let failure = TaskFailure {
+            task_token: "token-2".to_owned(),
+            error: Some("No.token-2".to_owned()),
+            cause: Some("not with token-2 or token-1".to_owned()),
+        };
+        app.task_failed(&Principal::Admin, failure).await.unwrap();
+        let kept = memory.task_tokens.answer("token-2").unwrap();
+        assert_eq!(kept["error"], "No.[task token]");
+        assert_eq!(kept["cause"], "not with [task token] or token-1");
     }
 }
