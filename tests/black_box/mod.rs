@@ -6,5 +6,6 @@ mod demo;
 mod durability;
 mod idempotency;
 mod lifecycle;
+mod secrets;
 mod start;
 mod storm;
