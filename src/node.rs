@@ -185,7 +185,7 @@ async fn forget_old_executions(home: EmbeddedHome) {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "executions that ended over 90 days ago were forgotten"),
             Err(error) => {
-                tracing::warn!(%error, "old executions could not be forgotten; the next round tries again")
+                tracing::warn!(%error, "old executions could not be forgotten; the next round tries again");
             }
         }
         home.clock.sleep_until(now.saturating_add(ROUND)).await;
