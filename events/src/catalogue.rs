@@ -168,7 +168,8 @@ pub struct TenantProvisioningFailed {
     pub attempt: u64,
     /// The tenant's generation of this attempt.
     pub generation: u64,
-    /// Why.
+    /// Its name and step. Its message says where to read why: every subscriber reads this, and what a service said is
+    /// for the operator alone.
     pub error: RecordedError,
 }
 
@@ -191,6 +192,6 @@ pub struct DeliveryFailed {
     pub tries: u64,
     /// The receiver's last status, where it answered.
     pub status_code: Option<u16>,
-    /// What went wrong last.
+    /// What went wrong last, without the receiver's own words.
     pub reason: String,
 }

@@ -1,11 +1,13 @@
 //! The facts: the event catalogue, the envelope, pattern matching, signatures and the subscriber kit.
 //!
-//! **Invariant:** nothing here does I/O or reads a clock: who calls brings the time, the ids and the bytes.
+//! **Invariant:** nothing here does I/O or reads a clock: who calls brings the time, the ids and the bytes, and to
+//! [`sealed_error`] the port of keys.
 
 pub mod catalogue;
 pub mod envelope;
 pub mod ledger;
 pub mod pattern;
+pub mod sealed_error;
 pub mod subscriber;
 pub mod webhook;
 

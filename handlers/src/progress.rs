@@ -80,6 +80,7 @@ pub(crate) async fn record_failed(run: &Run<'_>, failure: &StepError) {
             code: failure.name().to_owned(),
             message: failure.message().to_owned(),
             step: Some(call.state.clone()),
+            sealed: None,
         }),
         next_retry_at: bound.map(|bound| run.now().saturating_add(bound)),
         ..row(run, ProgressState::Failed)

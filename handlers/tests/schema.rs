@@ -71,7 +71,13 @@ fn tenant(status: TenantStatus) -> Tenant {
 
 fn operation(phase: OperationPhase) -> Operation {
     let tenant = tenant(TenantStatus::Provisioning);
-    let error = RecordedError { code: "Tenant.NoCapacity".into(), message: "No room.".into(), step: None };
+    let error = RecordedError {
+        code: "Tenant.NoCapacity".into(),
+        message: "No room.".into(),
+        step: None,
+        sealed: None,
+    };
+    let sealed = RecordedError { sealed: Some("c2VhbGVk".into()), ..error.clone() };
     Operation {
         operation_id: tenant.operation_id.unwrap(),
         tenant_id: tenant.tenant_id,
@@ -83,8 +89,8 @@ fn operation(phase: OperationPhase) -> Operation {
         created_at: tenant.created_at,
         updated_at: tenant.created_at,
         ended_at: None,
-        error: Some(RecordedError { step: Some("PlaceTenant".into()), ..error.clone() }),
-        attempt_end: Some(AttemptEnd { status: "FAILED".into(), error, at: tenant.created_at }),
+        error: Some(RecordedError { step: Some("PlaceTenant".into()), ..error }),
+        attempt_end: Some(AttemptEnd { status: "FAILED".into(), error: sealed, at: tenant.created_at }),
         revision: 1,
     }
 }

@@ -22,12 +22,39 @@ const WRONG: &str = "tadm_Zm9yZ290dGVuLWFuZC1taXN0eXBlZC1ieS1zb21lb25l";
 /// What services answer of a tenant: for the operator who reads its history, not for everyone who can read the disk.
 const OUTPUT: &str = "output-canary-8PzqT1vLkW";
 const UNDONE: &str = "undo-canary-x0J5hUeRmB";
-/// Why services refuse: the operator is to see it, without the token that the service put behind it.
+/// Why services refuse: the operator is to see it, without the token that the service put behind it; no disk, log or
+/// subscriber is.
 const CAUSE: &str = "cause-canary-Nq7dY2sGfK";
 const REFUSAL: &str = "refusal-canary-c4WbM9aZtE";
 
 /// Files of the data folder that are secrets themselves; and the log, which the test puts there.
 const OPEN_FILES: [&str; 3] = ["admin.token", "master.key", "server.log"];
+
+/// What of the services' words a place may show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Shown {
+    Nothing,
+    Causes,
+    Everything,
+}
+
+impl Shown {
+    /// To whom asked this.
+    fn to(asked: &str) -> Self {
+        let causes = ["GET /v1/tenants", "GET /v1/operations/", "GET /v1/executions"];
+        // What was told to everyone, and the addresses under a tenant that say nothing of its operations.
+        let nothing = ["/events", "/resources", "/entitlements"];
+        if asked.contains("/history") {
+            Self::Everything
+        } else if nothing.iter().any(|part| asked.contains(part)) {
+            Self::Nothing
+        } else if causes.iter().any(|start| asked.starts_with(start)) {
+            Self::Causes
+        } else {
+            Self::Nothing
+        }
+    }
+}
 
 struct Story {
     server: Server,
@@ -38,6 +65,8 @@ struct Story {
     known: Known,
     /// What only a history shows.
     sealed: Known,
+    /// What only a history, a tenant, an operation and a timeline show.
+    causes: Known,
     service: Value,
     ids: BTreeMap<&'static str, Vec<String>>,
     /// What was found where it must not be.
@@ -56,6 +85,9 @@ impl Story {
         let mut sealed = Known::default();
         sealed.text("output of a service", OUTPUT);
         sealed.text("output of a service's undo", UNDONE);
+        let mut causes = Known::default();
+        causes.text("cause of a service's failure", CAUSE);
+        causes.text("refusal of a service", REFUSAL);
 
         client.ask_as(WRONG, "/v1/tenants", &Server::sign_up_body("Nobody"), 401).await;
         let product = Product::start().await;
@@ -87,7 +119,7 @@ impl Story {
         ids.insert("queue", Queues::NAMES.map(str::to_owned).to_vec());
         ids.insert("serviceId", vec![text(&service, "/serviceId").to_owned()]);
         ids.insert("subscriptionId", vec![text(&subscription, "/subscriptionId").to_owned()]);
-        Self { server, client, product, receiver, known, sealed, service, ids, found: Vec::new() }
+        Self { server, client, product, receiver, known, sealed, causes, service, ids, found: Vec::new() }
     }
 
     async fn sign_up(&mut self, name: &str) -> String {
@@ -114,7 +146,7 @@ impl Story {
     }
 
     fn look_through_files(&mut self, when: &str) {
-        for known in [&self.known, &self.sealed] {
+        for known in [&self.known, &self.sealed, &self.causes] {
             let found = known.in_files(self.server.dir(), &OPEN_FILES);
             self.found.extend(found.into_iter().map(|found| format!("{when}, in the file {found}")));
         }
@@ -166,25 +198,31 @@ impl Story {
 
     fn look_through_answers(&mut self) {
         let mut found = BTreeSet::new();
-        let mut look = |place: &str, text: &[u8], may_show_answers: bool| {
-            let names = self.known.within(text);
-            let answers = if may_show_answers { BTreeSet::new() } else { self.sealed.within(text) };
-            found.extend(names.union(&answers).map(|name| format!("in {place}: {name}")));
+        let mut look = |place: &str, text: &[u8], shown: Shown| {
+            let mut names = self.known.within(text);
+            if shown < Shown::Everything {
+                names.append(&mut self.sealed.within(text));
+            }
+            if shown < Shown::Causes {
+                names.append(&mut self.causes.within(text));
+            }
+            found.extend(names.iter().map(|name| format!("in {place}: {name}")));
         };
         let log = std::fs::read(self.server.dir().join("server.log")).expect("the log");
         assert!(log.windows(5).any(|window| window == b"TRACE"), "the log has everything");
-        look("the log", &log, false);
+        look("the log", &log, Shown::Nothing);
         for (asked, answer) in &self.client.answers {
-            look(&format!("the answer to {asked}"), answer.as_bytes(), asked.contains("/history"));
+            look(&format!("the answer to {asked}"), answer.as_bytes(), Shown::to(asked));
         }
         for received in self.receiver.received.lock().expect("no panic").iter() {
             assert!(received.verified, "every event is signed");
             let place = format!("an event {}", received.event["type"]);
-            look(&place, received.event.to_string().as_bytes(), false);
+            look(&place, received.event.to_string().as_bytes(), Shown::Nothing);
         }
         for asked in self.product.asked.lock().expect("no panic").iter() {
             let rest = asked.whole.replace(&asked.task_token, "");
-            look(&format!("a request to {}, beside its token", asked.action), rest.as_bytes(), false);
+            let place = format!("a request to {}, beside its token", asked.action);
+            look(&place, rest.as_bytes(), Shown::Nothing);
         }
         self.found.extend(found);
     }

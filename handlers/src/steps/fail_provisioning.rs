@@ -15,6 +15,7 @@ use tenantry_core::limits::ERROR_NAME_LENGTH_MAX;
 use tenantry_core::model::{Operation, OperationPhase, RecordedError, Tenant, TenantStatus};
 use tenantry_core::ports::Action;
 use tenantry_events::ledger::{AuditOutcome, change_operation};
+use tenantry_events::sealed_error::{self, Place};
 use tenantry_events::{Change, TenantProvisioningFailed};
 
 /// Longest message that is kept of a cause, in characters: a cause may be 32 KiB of a service's making.
@@ -40,11 +41,15 @@ struct Failure {
 pub(crate) async fn run(run: &Run<'_>, input: Value) -> Result<Value, StepError> {
     let Input { failure } = read(run.step.name, input)?;
     let error = recorded(failure);
+    let (keys, call) = (run.ctx.data_keys.as_ref(), run.call);
+    let mut sealed = None;
     let mut tenant = run.tenant.clone();
     for _ in 0..RACES_MAX {
         let operation = run.operation().await?;
         if operation.phase == OperationPhase::Failed {
-            return Ok(answer(operation.error.as_ref().unwrap_or(&error)));
+            let told = operation.error.unwrap_or(error);
+            let (tenant, operation) = (&call.tenant_id, &call.operation_id);
+            return Ok(answer(&sealed_error::open(keys, tenant, operation, Place::Operation, told).await?));
         }
         let left: Vec<String> = resource::all(run)
             .await?
@@ -58,7 +63,15 @@ pub(crate) async fn run(run: &Run<'_>, input: Value) -> Result<Value, StepError>
                 left.join(", ")
             )));
         }
-        match run.finish(failed(run, &tenant, &operation, &error)?).await? {
+        let kept = match &sealed {
+            Some(kept) => kept,
+            None => {
+                let (tenant, operation) = (&call.tenant_id, &call.operation_id);
+                let kept = sealed_error::seal(keys, tenant, operation, Place::Operation, error.clone());
+                sealed.insert(kept.await?)
+            }
+        };
+        match run.finish(failed(run, &tenant, &operation, kept)?).await? {
             Committed::Yes => return Ok(answer(&error)),
             Committed::No { .. } => tenant = run.reread().await?,
         }
@@ -66,6 +79,7 @@ pub(crate) async fn run(run: &Run<'_>, input: Value) -> Result<Value, StepError>
     Err(StepError::conflict())
 }
 
+/// The commit. `error` is the sealed one.
 fn failed(
     run: &Run<'_>,
     tenant: &Tenant,
@@ -86,9 +100,10 @@ fn failed(
             operation_id: call.operation_id.clone(),
             attempt: call.attempt,
             generation: call.generation,
-            error: error.clone(),
+            // Everyone who subscribes reads this: what a service said is for the operator.
+            error: RecordedError { sealed: None, ..error.clone() },
         })
-        .audit("tenant.fail_provisioning", ACTOR, Some(&error.message))
+        .audit("tenant.fail_provisioning", ACTOR, Some(&error.code))
         .outcome(AuditOutcome::Failed)
         .build(run.ctx.ids.as_ref(), now)?;
     let (_, action) = change_operation(operation, now, false, |operation| {
@@ -117,6 +132,7 @@ fn recorded(failure: Failure) -> RecordedError {
         code: failure.error.chars().take(ERROR_NAME_LENGTH_MAX).collect(),
         message: shortened(message),
         step: failure.step,
+        sealed: None,
     }
 }
 

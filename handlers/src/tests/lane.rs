@@ -2,8 +2,9 @@
 
 use super::{ACTIVATE, WAY, part, world_after};
 use crate::testing::World;
-use serde_json::json;
+use serde_json::{Value, json};
 use tenantry_core::model::{OperationPhase, TenantStatus};
+use tenantry_events::sealed_error::{self, Place};
 
 /// The way back from the step of that place, as the workflow goes it.
 async fn compensate(world: &World, from: usize) {
@@ -41,8 +42,15 @@ async fn a_failure_at_every_step_leaves_a_clean_slate_and_the_next_attempt_arriv
         assert_eq!(tenant.status, TenantStatus::ProvisioningFailed);
         assert_eq!((tenant.cell, tenant.operation_id), (None, None));
         assert_eq!(operation.phase, OperationPhase::Failed);
-        let error = operation.error.unwrap();
+        let kept = operation.error.unwrap();
+        assert!(kept.message.contains("GET /v1/operations/"), "the row keeps it sealed: {}", kept.message);
+        let (keys, place) = (world.ctx.data_keys.as_ref(), Place::Operation);
+        let error = sealed_error::open(keys, &world.tenant, &world.operation, place, kept).await.unwrap();
         assert_eq!((error.code.as_str(), error.message.as_str()), ("Test.Failed", "why"));
+        for ((_, key), row) in world.stores.rows() {
+            let text = Value::Object(row).to_string();
+            assert!(!text.contains("why\""), "{key} says what a service said: {text}");
+        }
         assert_eq!(world.event_types(), ["TenantProvisioningStarted", "TenantProvisioningFailed"]);
 
         world.retry().await;

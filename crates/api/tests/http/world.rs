@@ -126,5 +126,6 @@ pub(crate) fn recorded() -> RecordedError {
         code: "Tenant.NoCapacity".into(),
         message: "No cell has room.".into(),
         step: Some("Place".into()),
+        sealed: None,
     }
 }

@@ -10,6 +10,7 @@ use tenantry_core::keys::{Key, Range};
 use tenantry_core::model::{Operation, OperationPhase, Tenant, TenantStatus};
 use tenantry_core::ports::Query;
 use tenantry_core::{OperationId, Result, TenantId};
+use tenantry_events::sealed_error::{self, Place};
 
 /// Reads at once.
 pub(super) const READS_AT_ONCE: usize = 16;
@@ -27,7 +28,37 @@ impl App {
         let (tenant, id) = (&operation.tenant_id, &operation.operation_id);
         let before = Key::progress(tenant, id, operation.attempt, "", "").sk().to_owned();
         let items = self.all(Range::progress(tenant, id), Some(before)).await?;
-        Ok(items.iter().map(Row::of).collect::<Result<_, _>>()?)
+        let mut rows = Vec::with_capacity(items.len());
+        for item in &items {
+            rows.push(self.opened_row(tenant, Row::of(item)?).await?);
+        }
+        Ok(rows)
+    }
+
+    /// The operation as the operator reads it, its errors opened. For views alone: it must never be written back.
+    pub(super) async fn opened(&self, mut operation: Operation) -> Result<Operation> {
+        let (keys, tenant, id) =
+            (self.ports.data_keys.as_ref(), &operation.tenant_id, &operation.operation_id);
+        if let Some(error) = operation.error.take() {
+            operation.error = Some(sealed_error::open(keys, tenant, id, Place::Operation, error).await?);
+        }
+        if let Some(mut end) = operation.attempt_end.take() {
+            end.error = sealed_error::open(keys, tenant, id, Place::AttemptEnd, end.error).await?;
+            operation.attempt_end = Some(end);
+        }
+        Ok(operation)
+    }
+
+    /// The row as the operator reads it, its error opened. For views alone: it must never be written back.
+    pub(super) async fn opened_row(&self, tenant: &TenantId, mut row: Row) -> Result<Row> {
+        if let Some(error) = row.progress.last_error.take() {
+            let progress = &row.progress;
+            let place = Place::Step { attempt: progress.attempt, step: &progress.step, part: &row.part };
+            let keys = self.ports.data_keys.as_ref();
+            let opened = sealed_error::open(keys, tenant, &progress.operation_id, place, error).await?;
+            row.progress.last_error = Some(opened);
+        }
+        Ok(row)
     }
 
     /// The facts of operations, in their order. The dead letters are asked once, and only where one of them has
@@ -46,7 +77,7 @@ impl App {
                     _ => Vec::new(),
                 };
                 let buried = buried.contains(&operation.operation_id);
-                Ok(Facts { operation, rows, buried })
+                Ok(Facts { operation: self.opened(operation).await?, rows, buried })
             })
             .buffered(READS_AT_ONCE)
             .try_collect()

@@ -87,8 +87,8 @@ struct Place {
     audit: Option<String>,
 }
 
-fn of_operation(item: &Item) -> Result<Vec<Placed>> {
-    let operation: Operation = item.record()?;
+/// Of an operation whose errors were opened.
+fn of_operation(sort_key: &str, operation: &Operation) -> Vec<Placed> {
     let base = |at, summary| TimelineEntry {
         operation_id: Some(operation.operation_id.clone()),
         attempt: Some(operation.attempt),
@@ -112,13 +112,12 @@ fn of_operation(item: &Item) -> Result<Vec<Placed>> {
         entries.push(TimelineEntry { error, ..base(end.at, summary) });
     }
     let placed = entries.into_iter().enumerate();
-    Ok(placed
-        .map(|(n, entry)| Placed { place: (entry.at, 0, format!("{} {n}", item.key.sk())), entry })
-        .collect())
+    placed.map(|(n, entry)| Placed { place: (entry.at, 0, format!("{sort_key} {n}")), entry }).collect()
 }
 
-fn of_progress(item: &Item) -> Result<Placed> {
-    let Row { part, progress } = Row::of(item)?;
+/// Of a step whose error was opened.
+fn of_progress(sort_key: &str, row: Row) -> Placed {
+    let Row { part, progress } = row;
     let word = match progress.state {
         ProgressState::Running => "running",
         ProgressState::Waiting => "waiting",
@@ -143,7 +142,7 @@ fn of_progress(item: &Item) -> Result<Placed> {
         error: progress.last_error.map(ErrorView::from),
         ..TimelineEntry::new(at, "step", summary)
     };
-    Ok(Placed { place: (at, 1, item.key.sk().to_owned()), entry })
+    Placed { place: (at, 1, sort_key.to_owned()), entry }
 }
 
 fn of_event(item: &Item) -> Result<Placed> {
@@ -215,10 +214,11 @@ impl App {
     async fn rows(&self, id: &TenantId, after: Option<&(Timestamp, u8, String)>) -> Result<Source> {
         let mut placed = Vec::new();
         for item in self.all(Range::operations(id), None).await? {
-            let operation: Operation = item.record()?;
-            placed.extend(of_operation(&item)?);
+            let operation = self.opened(item.record()?).await?;
+            placed.extend(of_operation(item.key.sk(), &operation));
             for item in self.all(Range::progress(id, &operation.operation_id), None).await? {
-                placed.push(of_progress(&item)?);
+                let row = self.opened_row(id, Row::of(&item)?).await?;
+                placed.push(of_progress(item.key.sk(), row));
             }
         }
         placed.retain(|placed| after.is_none_or(|after| placed.place > *after));

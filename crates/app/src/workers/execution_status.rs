@@ -18,6 +18,7 @@ use tenantry_core::ports::{
 };
 use tenantry_core::{BoxFuture, ExecutionId, OperationId, TenantId, Timestamp};
 use tenantry_events::ledger::{AuditEntry, AuditOutcome};
+use tenantry_events::sealed_error::{self, Place};
 
 /// Most bytes of an execution's cause that the operation keeps; the history has the rest.
 const MESSAGE_BYTES_MAX: usize = 4096;
@@ -107,15 +108,27 @@ impl ExecutionStatusWorker {
             }
             ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted => {}
         }
-        let end = self.attempt_end(&operation, id, &execution).await?;
-        if operation.attempt_end.as_ref() == Some(&end) {
+        let mut end = self.attempt_end(&operation, id, &execution).await?;
+        if self.written(&operation).await?.as_ref() == Some(&end) {
             return Ok(true);
         }
+        let (keys, place) = (self.ports.data_keys.as_ref(), Place::AttemptEnd);
+        let (tenant, operation_id) = (&operation.tenant_id, &operation.operation_id);
+        end.error = sealed_error::seal(keys, tenant, operation_id, place, end.error).await?;
         if !rows::commit_if(&self.ports, self.actions(key, &operation, id, &end)).await? {
             return Ok(false);
         }
         self.take_back_after_redrive(key, &operation, id).await?;
         Ok(true)
+    }
+
+    /// The end that the row already tells, opened: a seal of the same words is another one each time.
+    async fn written(&self, operation: &Operation) -> Result<Option<AttemptEnd>, PortError> {
+        let Some(mut end) = operation.attempt_end.clone() else { return Ok(None) };
+        let (keys, place) = (self.ports.data_keys.as_ref(), Place::AttemptEnd);
+        let (tenant, operation) = (&operation.tenant_id, &operation.operation_id);
+        end.error = sealed_error::open(keys, tenant, operation, place, end.error).await?;
+        Ok(Some(end))
     }
 
     fn actions(&self, key: &Key, operation: &Operation, id: &ExecutionId, end: &AttemptEnd) -> Vec<Action> {
@@ -129,11 +142,10 @@ impl ExecutionStatusWorker {
         // Plain data: it always serialises.
         action = rows::set(action, "attemptEnd", serde_json::to_value(end).unwrap_or(Value::Null));
         action = rows::set(action, "updatedAt", self.ports.clock.now().to_string());
-        let reason = format!("{}: {}", end.error.code, end.error.message);
         let audit = AuditEntry::new("operation.attempt_ended", "tenantry")
             .at(end.at)
             .operation(Some(operation.operation_id.clone()))
-            .reason(Some(&sanitize(&reason, MESSAGE_BYTES_MAX)))
+            .reason(Some(&sanitize(&end.error.code, MESSAGE_BYTES_MAX)))
             .outcome(AuditOutcome::Failed);
         // The same end is the same entry, however often it is written.
         let audit = audit.item(&operation.tenant_id, &format!("{}-end", id.name()));
@@ -184,7 +196,7 @@ impl ExecutionStatusWorker {
         let at = execution.summary.ended_at.unwrap_or(operation.updated_at);
         Ok(AttemptEnd {
             status: status.as_aws().to_owned(),
-            error: RecordedError { code, message, step },
+            error: RecordedError { code, message, step, sealed: None },
             at,
         })
     }

@@ -26,6 +26,7 @@ use tenantry_core::keys::Key;
 use tenantry_core::model::{Progress, ProgressState, RecordedError, Service};
 use tenantry_core::ports::{Action, Item, Message, PortError, TaskTokenError};
 use tenantry_core::{BoxFuture, Timestamp, limits};
+use tenantry_events::sealed_error::{self, Place};
 
 /// The error that the state machine sees where a service refused, or cannot be asked at all.
 pub const REJECTED: &str = "Integration.Rejected";
@@ -191,6 +192,21 @@ impl IntegrationWorker {
         Ok(())
     }
 
+    /// The error as the step's row keeps it: what the service said is sealed.
+    async fn recorded(
+        &self,
+        request: &Request,
+        code: &str,
+        message: String,
+    ) -> Result<RecordedError, PortError> {
+        let step = Some(request.state.clone());
+        let error = RecordedError { code: code.to_owned(), message, step, sealed: None };
+        let part = request.service_id.as_str();
+        let place = Place::Step { attempt: request.attempt, step: &request.state, part };
+        let keys = self.ports.data_keys.as_ref();
+        sealed_error::seal(keys, &request.tenant_id, &request.operation_id, place, error).await
+    }
+
     async fn later(
         &self,
         request: Request,
@@ -213,11 +229,11 @@ impl IntegrationWorker {
             return self.fail(&request, began, UNREACHABLE, cause).await;
         }
         tracing::info!(
-            service = %request.service_id, operation = %request.operation_id, cause,
+            service = %request.service_id, operation = %request.operation_id,
             try_number = request.try_number, wait_ms = wait.as_millis(), "a service could not be reached"
         );
         let next = Some(now.saturating_add(wait));
-        let error = recorded(&request, UNREACHABLE, &cause);
+        let error = self.recorded(&request, UNREACHABLE, cause).await?;
         self.note(&request, began, ProgressState::Failed, Some(error), next).await?;
         Ok(Disposition::Instead(request.next_try().message(wait)))
     }
@@ -231,10 +247,10 @@ impl IntegrationWorker {
         cause: String,
     ) -> Result<Disposition, WorkerError> {
         tracing::warn!(
-            service = %request.service_id, operation = %request.operation_id, error, cause,
+            service = %request.service_id, operation = %request.operation_id, error,
             "a request to a service failed for good"
         );
-        let recorded = recorded(request, error, &cause);
+        let recorded = self.recorded(request, error, cause.clone()).await?;
         self.note(request, began, ProgressState::Failed, Some(recorded), None).await?;
         let cause: String = cause.chars().take(limits::CAUSE_LENGTH_MAX).collect();
         let answer = self.ports.task_tokens.fail(&request.task_token, Some(error.to_owned()), Some(cause));
@@ -249,10 +265,6 @@ impl Handler for IntegrationWorker {
     fn handle<'a>(&'a self, message: &'a Message) -> BoxFuture<'a, Result<Disposition, WorkerError>> {
         Box::pin(self.request(message))
     }
-}
-
-fn recorded(request: &Request, code: &str, message: &str) -> RecordedError {
-    RecordedError { code: code.to_owned(), message: message.to_owned(), step: Some(request.state.clone()) }
 }
 
 /// The body that a service gets: `{action, tenantId, operationId, generation, taskToken, heartbeatSeconds}`.

@@ -48,11 +48,14 @@ pub enum OperationPhase {
 pub struct RecordedError {
     /// The error's name, such as `Tenant.NoCapacity`.
     pub code: String,
-    /// What, why and what now.
+    /// What, why and what now; a sentence that says where to read on, where the true one is sealed.
     pub message: String,
     /// The step that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
+    /// The true message in base64 of its sealed form, where a service's words may be in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<String>,
 }
 
 /// How the execution of the running attempt ended, where it ended without bringing the operation to an end: then

@@ -14,7 +14,7 @@ fn at(seconds: u64) -> Timestamp {
 }
 
 fn error(code: &str) -> RecordedError {
-    RecordedError { code: code.into(), message: "because".into(), step: None }
+    RecordedError { code: code.into(), message: "because".into(), step: None, sealed: None }
 }
 
 fn facts(phase: OperationPhase, rows: Vec<Row>) -> Facts {

@@ -120,7 +120,15 @@ async fn a_busy_service_is_asked_again_when_it_says() {
     let after_first = progress(&home, &body).await;
     assert_eq!(after_first.state, ProgressState::Failed);
     assert_eq!(after_first.next_retry_at, Some(home.now().saturating_add(Duration::from_secs(30))));
-    assert!(after_first.last_error.unwrap().message.contains("answered 503"));
+    let kept = after_first.last_error.unwrap();
+    assert!(!kept.message.contains("answered 503"), "the row keeps it sealed");
+    let part = service.service_id.as_str();
+    let place = Place::Step { attempt: after_first.attempt, step: &after_first.step, part };
+    let (tenant, operation) =
+        (body["tenantId"].as_str().unwrap().parse().unwrap(), &after_first.operation_id);
+    let keys = home.ports.data_keys.as_ref();
+    let opened = sealed_error::open(keys, &tenant, operation, place, kept).await.unwrap();
+    assert!(opened.message.contains("answered 503"), "{}", opened.message);
     home.memory.clock.advance(Duration::from_secs(29));
     pump(&home, &worker).await;
     assert_eq!(receiver.requests().len(), 1, "asked too early");

@@ -5,9 +5,10 @@ use super::super::start::{Starter, execution_input};
 use super::*;
 use serde_json::json;
 use tenantry_core::ExecutionId;
-use tenantry_core::model::{Progress, ProgressState};
+use tenantry_core::model::{Progress, ProgressState, RecordedError};
 use tenantry_core::ports::{DeadLetters as _, ExecutionStatus, OutgoingMessage, Workflows as _};
 use tenantry_events::ledger::AuditEntry;
+use tenantry_events::sealed_error::{self, Place};
 
 async fn running() -> (Home, Operation) {
     let home = Home::new();
@@ -50,6 +51,12 @@ async fn reload(home: &Home, operation: &Operation) -> Operation {
     home.operation(&operation.tenant_id, &operation.operation_id).await
 }
 
+async fn opened(home: &Home, operation: &Operation) -> RecordedError {
+    let (keys, error) = (home.ports.data_keys.as_ref(), operation.attempt_end.clone().unwrap().error);
+    let (tenant, id) = (&operation.tenant_id, &operation.operation_id);
+    sealed_error::open(keys, tenant, id, Place::AttemptEnd, error).await.unwrap()
+}
+
 #[tokio::test]
 async fn a_failed_execution_leaves_its_error_step_and_audit_once() {
     let (home, operation) = running().await;
@@ -78,10 +85,12 @@ async fn a_failed_execution_leaves_its_error_step_and_audit_once() {
         assert!(tell(&home, &operation.execution_id(), Some(&operation.tenant_id)).await.is_empty());
     }
     let after = reload(&home, &operation).await;
-    let end = after.attempt_end.unwrap();
+    let end = after.attempt_end.clone().unwrap();
     assert_eq!((end.status.as_str(), end.at), ("FAILED", ended));
+    assert!(!end.error.message.contains("no room"), "the row keeps it sealed");
+    let opened = opened(&home, &after).await;
     assert_eq!(
-        serde_json::to_value(&end.error).unwrap(),
+        serde_json::to_value(&opened).unwrap(),
         json!({"code": "Tenant.NoCapacity", "message": "no room", "step": "UndoKey"})
     );
     assert_eq!(
@@ -91,7 +100,7 @@ async fn a_failed_execution_leaves_its_error_step_and_audit_once() {
     );
     let audits = audits(&home, &operation.tenant_id).await;
     assert_eq!(audits.len(), 1);
-    assert_eq!(audits[0].reason.as_deref(), Some("Tenant.NoCapacity: no room"));
+    assert_eq!(audits[0].reason.as_deref(), Some("Tenant.NoCapacity"));
 }
 
 #[tokio::test]
@@ -115,7 +124,7 @@ async fn a_stopped_execution_without_a_cause_is_explained() {
     assert!(tell(&home, &operation.execution_id(), None).await.is_empty());
     let end = reload(&home, &operation).await.attempt_end.unwrap();
     assert_eq!((end.status.as_str(), end.error.code.as_str()), ("ABORTED", "Execution.Aborted"));
-    assert!(end.error.message.contains("ABORTED"));
+    assert!(opened(&home, &reload(&home, &operation).await).await.message.contains("ABORTED"));
 }
 
 #[tokio::test]

@@ -28,8 +28,13 @@ pub(super) struct Lost<'a> {
 }
 
 impl Lost<'_> {
-    fn reason(&self) -> &str {
-        self.attempt.error.as_deref().unwrap_or("it was not acknowledged")
+    /// What went wrong last, without a word of the receiver's: this is kept and told.
+    fn reason(&self) -> String {
+        match (self.attempt.status_code, &self.attempt.error) {
+            (Some(status), _) => format!("the receiver answered {status}"),
+            (None, Some(error)) => error.clone(),
+            (None, None) => "it was not acknowledged".to_owned(),
+        }
     }
 }
 
@@ -108,11 +113,11 @@ async fn told(ports: &Ports, lost: &Lost<'_>) -> Result<Vec<Action>, WorkerError
         missing_sequence: event.sequence,
         tries: *tries,
         status_code: attempt.status_code,
-        reason: lost.reason().to_owned(),
+        reason: lost.reason(),
     };
     let mut change = Change::of(&tenant)
         .emit(failed)
-        .audit("webhook.deliver", "tenantry", Some(lost.reason()))
+        .audit("webhook.deliver", "tenantry", Some(&lost.reason()))
         .outcome(AuditOutcome::Failed)
         .causation(event.event_id.as_str());
     if let Some(operation) = &event.correlation_id {

@@ -27,9 +27,7 @@ async fn after_the_last_try_there_is_a_dead_letter_a_gap_and_an_event() {
     let letters = letters(&test).await;
     assert_eq!(letters.len(), 1);
     assert_eq!(letters[0].reason.code, "delivery_exhausted");
-    assert!(
-        letters[0].reason.message.contains("tried 4 times; the last time the receiver answered 500: not now")
-    );
+    assert!(letters[0].reason.message.ends_with("tried 4 times; the last time the receiver answered 500"));
 
     let log = test.log().await;
     let last = log.iter().rfind(|row| row.sequence == 2).unwrap();
@@ -45,7 +43,7 @@ async fn after_the_last_try_there_is_a_dead_letter_a_gap_and_an_event() {
         json!({
             "subscriptionId": test.subscription.subscription_id, "eventId": lost,
             "eventType": "TenantProvisioningStarted", "missingSequence": 2, "tries": 4, "statusCode": 500,
-            "reason": "the receiver answered 500: not now",
+            "reason": "the receiver answered 500",
         })
     );
     test.relay_and_drain().await;
