@@ -20,6 +20,7 @@ pub use client::Client;
 pub(crate) use execution::history_after;
 pub use exit::{CliError, Exit};
 pub use output::Format;
+pub(crate) use output::line;
 use std::path::PathBuf;
 use std::process::ExitCode;
 

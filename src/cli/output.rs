@@ -19,7 +19,7 @@ pub enum Format {
 pub(super) type Column = (&'static str, &'static str);
 
 /// Prints a line of data. A reader that went away (`| head`) is no fault.
-pub(super) fn line(text: &str) {
+pub(crate) fn line(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 

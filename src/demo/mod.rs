@@ -2,6 +2,11 @@
 //! processes of their own from this one binary; one tenant becomes active, one is compensated, and one is in the
 //! middle when the server is killed.
 
+/// Prints a line; a reader that went away (`| head`) is no fault.
+macro_rules! tell {
+    ($($text:tt)*) => { crate::cli::line(&format!($($text)*)) };
+}
+
 mod processes;
 mod show;
 
@@ -52,32 +57,32 @@ pub async fn run(options: Options) -> Result<Exit, CliError> {
 
 async fn play(processes: &mut Processes) -> Result<(), CliError> {
     let client = processes.client()?;
-    println!(
+    tell!(
         "The control plane listens on {} and keeps everything in {}",
         client.base(),
         processes.dir().display()
     );
-    println!("A product service takes part in every provisioning; it is a process of its own.\n");
+    tell!("A product service takes part in every provisioning; it is a process of its own.\n");
 
-    println!("1. A tenant signs up and becomes active");
+    tell!("1. A tenant signs up and becomes active");
     let acme = sign_up(&client, "Acme").await?;
     let mut watched = Watched::new(&client, acme);
     watched.until_end().await?.expect(End::Active)?;
 
-    println!("\n2. A product service refuses for good: everything made is undone, in reverse");
+    tell!("\n2. A product service refuses for good: everything made is undone, in reverse");
     let brittle = sign_up(&client, &format!("{REFUSED} Glass")).await?;
     let mut watched = Watched::new(&client, brittle);
     watched.until_end().await?.expect(End::ProvisioningFailed)?;
 
-    println!("\n3. The server is killed with -9 in the middle of a provisioning");
+    tell!("\n3. The server is killed with -9 in the middle of a provisioning");
     let phoenix = sign_up(&client, "Phoenix").await?;
     let mut watched = Watched::new(&client, phoenix);
     watched.until_state("RequestIntegration").await?;
     let pid = processes.kill_server().await?;
-    println!("   ☠ kill -9 {pid}; the tenant is half made, nobody is at work");
+    tell!("   ☠ kill -9 {pid}; the tenant is half made, nobody is at work");
     tokio::time::sleep(Duration::from_millis(700)).await;
     processes.start_server().await?;
-    println!("   ↻ the server is back as process {} on the same data folder", processes.server_pid());
+    tell!("   ↻ the server is back as process {} on the same data folder", processes.server_pid());
     watched.until_end().await?.expect(End::Active)
 }
 
@@ -88,12 +93,12 @@ async fn sign_up(client: &Client, name: &str) -> Result<Value, CliError> {
 
 fn farewell(processes: &Processes, exit: bool) {
     let dir = processes.dir().display();
-    println!("\nAll three tenants came to the end they were to come to.");
+    tell!("\nAll three tenants came to the end they were to come to.");
     if exit {
         return;
     }
     let program = std::env::args().next().unwrap_or_else(|| "tenantry".to_owned());
-    println!(
+    tell!(
         "\nStill serving:\n  API       {base}/v1      (description: {base}/openapi.json)\n  service   {service}\n  \
          token     {token}\n\nTry, in another terminal:\n  {program} --data-dir {dir} tenant list\n  \
          {program} --data-dir {dir} tenant create 'My first' --admin-email me@example.com --wait\n  \

@@ -151,7 +151,7 @@ impl<'a> Watched<'a> {
 
     /// A line that stays, above the moving one.
     fn say(&self, line: &str) {
-        self.bar.suspend(|| println!("{line}"));
+        self.bar.suspend(|| tell!("{line}"));
     }
 }
 

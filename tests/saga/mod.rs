@@ -24,6 +24,15 @@ fn state(task: &TaskInfo) -> &str {
     &task.name
 }
 
+/// A home in which that state, if any, fails for good.
+fn begun<'a>(scenario: &'a Scenario, fails: Option<&str>) -> Home<'a> {
+    let mut home = Home::new(scenario);
+    if let Some(state) = fails {
+        home.fault(state, Fault::FailBefore);
+    }
+    home
+}
+
 #[test]
 fn every_workflow_has_a_scenario() {
     let known: Vec<String> = scenarios().into_iter().map(|scenario| scenario.workflow.name).collect();
@@ -40,13 +49,7 @@ async fn every_task_run_twice_gives_the_same_end() {
     for scenario in scenarios() {
         let mut cells = 0;
         for fails in [None, Some(scenario.last_forward)] {
-            let begin = || {
-                let mut home = Home::new(&scenario);
-                if let Some(state) = fails {
-                    home.fault(state, Fault::FailBefore);
-                }
-                home
-            };
+            let begin = || begun(&scenario, fails);
             let mut plain = begin();
             let expected = plain.run_to_end().await;
             let visited = plain.visited();
@@ -143,13 +146,7 @@ async fn a_death_at_each_point_around_every_append_still_reaches_the_end() {
     for scenario in scenarios() {
         let mut cells = 0;
         for fails in [None, Some(scenario.last_forward)] {
-            let begin = || {
-                let mut home = Home::new(&scenario);
-                if let Some(state) = fails {
-                    home.fault(state, Fault::FailBefore);
-                }
-                home
-            };
+            let begin = || begun(&scenario, fails);
             let mut whole = begin();
             let expected = whole.run_to_end().await;
             let appends = whole.appends();
