@@ -3,6 +3,7 @@
 //! **Invariant:** nothing here does I/O, reads a clock, draws randomness or knows a runtime. Both homes (one
 //! machine, and AWS) implement [`ports`]; everything above is written against them alone.
 
+pub mod arn;
 pub mod error;
 pub mod ids;
 pub mod keys;
@@ -11,6 +12,7 @@ pub mod model;
 pub mod ports;
 pub mod time;
 
+pub use arn::{Arn, Realm};
 pub use error::{Error, ErrorCode, Result};
 pub use ids::{
     EventId, ExecutionId, MessageId, OperationId, ResourceId, ServiceId, SubscriptionId, TenantId,
