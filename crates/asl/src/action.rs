@@ -28,12 +28,35 @@ pub struct Timer {
     pub at_ms: i64,
 }
 
+/// Who carries a task out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskKind {
+    /// A service: the invoker calls it.
+    #[default]
+    Call,
+    /// An activity's worker: the task waits in the activity's queue until a worker takes it
+    /// ([`crate::Event::TaskStarted`]), then for its token.
+    Activity,
+    /// `states:startExecution`: the runtime starts an execution; the suffix of the resource tells what it waits for.
+    StartExecution,
+    /// A distributed Map reads its items. `arguments` is the reader's specification; the answer is what it read.
+    ReadItems,
+    /// A child execution of a distributed Map, ended by [`crate::Event::ChildClosed`]. `arguments` is its input.
+    MapChild,
+    /// A distributed Map writes its results. `arguments` tells where; the answer is the Map state's result.
+    WriteResults,
+}
+
 /// A task that was scheduled and has not answered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PendingTask {
     /// The id, unique within the execution: each attempt is a new task.
     pub id: TaskId,
+    /// Who carries it out.
+    #[serde(default)]
+    pub kind: TaskKind,
     /// The state's name.
     pub state: String,
     /// The resource as the definition names it, such as `arn:aws:states:::lambda:invoke`.

@@ -1,12 +1,12 @@
 //! What happens to an execution, from outside.
 
-use crate::{TaskId, TimerKey};
+use crate::{Closed, TaskId, TimerKey};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Who runs, as the context object (`$states.context`) shows it.
 /// <https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html>
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Identity {
     /// `Execution.Id`.
@@ -19,6 +19,15 @@ pub struct Identity {
     pub state_machine_id: String,
     /// `StateMachine.Name`.
     pub state_machine_name: String,
+    /// The version that it was started through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_machine_version_arn: Option<String>,
+    /// The alias that it was started through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_machine_alias_arn: Option<String>,
+    /// The Map Run that it is a child of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map_run_arn: Option<String>,
 }
 
 /// What happens to an execution. Everything that [`crate::step`] is told, but for [`crate::Env`].
@@ -61,6 +70,20 @@ pub enum Event {
         error: String,
         /// Why.
         cause: Option<String>,
+    },
+    /// A worker took an activity's task; the task now waits for its token.
+    TaskStarted {
+        /// The task.
+        task: TaskId,
+        /// The name that the worker gave itself.
+        worker_name: Option<String>,
+    },
+    /// A child execution of a distributed Map ended.
+    ChildClosed {
+        /// The task that it was started for.
+        task: TaskId,
+        /// How it ended.
+        closed: Closed,
     },
     /// A task gave a sign of life; its heartbeat deadline moves to now + HeartbeatSeconds.
     TaskHeartbeat {

@@ -23,7 +23,7 @@ mod step;
 mod time;
 mod transition;
 
-pub use action::{Action, Closed, PendingTask, Timer, TimerKey};
+pub use action::{Action, Closed, PendingTask, TaskKind, Timer, TimerKey};
 pub use context::ContextObject;
 pub use definition::{Definition, TaskInfo, parse, validate};
 pub use diagnostic::{Diagnostic, Severity};

@@ -303,6 +303,7 @@ fn identity(id: &ExecutionId) -> Identity {
         role_arn: String::new(),
         state_machine_id: id.workflow().to_owned(),
         state_machine_name: id.workflow().to_owned(),
+        ..Identity::default()
     }
 }
 

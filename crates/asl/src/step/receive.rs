@@ -27,6 +27,7 @@ impl Run<'_> {
             Event::TaskHeartbeat { task } if open => self.task_heartbeat(*task),
             Event::TimerFired { timer } if open => self.timer_fired(*timer),
             Event::Aborted { error, cause } if open => self.abort(error.clone(), cause.clone()),
+            Event::TaskStarted { .. } | Event::ChildClosed { .. } if open => {}
             // Too early, too late or a second time.
             _ => {}
         }

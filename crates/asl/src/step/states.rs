@@ -119,6 +119,7 @@ impl<'a> Run<'a> {
         }
         let pending = PendingTask {
             id: task_id,
+            kind: crate::TaskKind::Call,
             state,
             resource: task.resource.arn.clone(),
             arguments,

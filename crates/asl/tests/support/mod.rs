@@ -47,6 +47,7 @@ pub(crate) fn identity() -> Identity {
         role_arn: "arn:aws:iam::111111111111:role/sfn-role".to_owned(),
         state_machine_id: "arn:aws:states:us-east-1:111111111111:stateMachine:machine".to_owned(),
         state_machine_name: "machine".to_owned(),
+        ..Identity::default()
     }
 }
 
