@@ -9,10 +9,13 @@
 //! backtracks, and walks only the parts of an event that the pattern names.
 
 mod address;
+mod index;
+mod intervals;
 mod leaves;
 mod matcher;
 mod number;
 mod parse;
+mod probe;
 mod set;
 mod wildcard;
 

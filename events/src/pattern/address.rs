@@ -18,8 +18,8 @@ pub(super) fn parse(text: &str) -> Option<IpAddr> {
 /// The addresses from the one written to the last one of its network.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cidr {
-    first: IpAddr,
-    last: IpAddr,
+    pub(super) first: IpAddr,
+    pub(super) last: IpAddr,
 }
 
 impl Cidr {

@@ -68,11 +68,11 @@ impl Matcher {
     }
 }
 
-fn folded(text: &str) -> impl Iterator<Item = char> {
+pub(super) fn folded(text: &str) -> impl Iterator<Item = char> {
     text.chars().flat_map(char::to_lowercase)
 }
 
-fn folded_back(text: &str) -> impl Iterator<Item = char> {
+pub(super) fn folded_back(text: &str) -> impl Iterator<Item = char> {
     text.chars().rev().flat_map(|c| c.to_lowercase().rev())
 }
 

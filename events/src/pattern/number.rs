@@ -27,7 +27,8 @@ impl Num {
         self.compare(other) == Some(Ordering::Equal)
     }
 
-    fn real(self) -> f64 {
+    /// The nearest double.
+    pub(super) fn real(self) -> f64 {
         match self {
             // An event's whole numbers fit in 64 bits; the nearest double is what AWS compares.
             Num::Whole(whole) => whole as f64,

@@ -1,26 +1,27 @@
 //! Many patterns at once.
 
-use super::matcher::Matcher;
-use super::{Branch, Pattern, leaves};
+use super::index::Index;
+use super::probe::Probe;
+use super::{Branch, Pattern};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Patterns by key. An event is only tried on patterns that it shares an exact text with (such as a detail-type or a
-/// tenant's id) and on those that ask for none, so that rules which cannot match cost nothing.
+/// Patterns by key, with an index, so that rules which cannot match cost nothing.
+///
+/// Each branch of a pattern is filed under one of its conditions, the one that lets the fewest events through: an exact
+/// text, number or address, a beginning or an end, a range, or just a path that must be there. An event is tried only
+/// on patterns with a branch whose condition it meets, and on those that no leaf can rule out (`exists: false` alone).
 #[derive(Debug, Clone)]
 pub struct PatternSet<K> {
     patterns: BTreeMap<K, Pattern>,
-    /// Path, then text, then who asks for it there.
-    exact: BTreeMap<String, BTreeMap<String, BTreeSet<K>>>,
-    /// The keys of `exact`, as a sorted list.
-    paths: Vec<String>,
-    /// Those with a branch that asks for no exact text.
+    index: Index<K>,
+    /// Those with a branch that asks for no leaf.
     others: BTreeSet<K>,
 }
 
 impl<K> Default for PatternSet<K> {
     fn default() -> Self {
-        Self { patterns: BTreeMap::new(), exact: BTreeMap::new(), paths: Vec::new(), others: BTreeSet::new() }
+        Self { patterns: BTreeMap::new(), index: Index::default(), others: BTreeSet::new() }
     }
 }
 
@@ -43,15 +44,11 @@ impl<K: Ord + Clone> PatternSet<K> {
     /// Adds a pattern, or takes another one for the key.
     pub fn insert(&mut self, key: K, pattern: Pattern) {
         self.remove(&key);
-        match pattern.branches.iter().map(|branch| anchor(&pattern, branch)).collect::<Option<Vec<_>>>() {
-            Some(anchors) => {
-                for (path, texts) in anchors {
-                    let by_text = self.exact.entry(path.to_owned()).or_default();
-                    for text in texts {
-                        by_text.entry(text.to_owned()).or_default().insert(key.clone());
-                    }
+        match filed(&pattern) {
+            Some(filed) => {
+                for (path, probe) in filed {
+                    self.index.insert(path, &probe, &key);
                 }
-                self.paths = self.exact.keys().cloned().collect();
             }
             None => {
                 self.others.insert(key.clone());
@@ -63,19 +60,11 @@ impl<K: Ord + Clone> PatternSet<K> {
     /// Removes a pattern; whether there was one.
     pub fn remove(&mut self, key: &K) -> bool {
         let Some(pattern) = self.patterns.remove(key) else { return false };
-        self.others.remove(key);
-        for (path, texts) in pattern.branches.iter().filter_map(|branch| anchor(&pattern, branch)) {
-            let Some(by_text) = self.exact.get_mut(path) else { continue };
-            for text in texts {
-                if by_text.get_mut(text).is_some_and(|keys| keys.remove(key) && keys.is_empty()) {
-                    by_text.remove(text);
-                }
-            }
-            if by_text.is_empty() {
-                self.exact.remove(path);
+        if !self.others.remove(key) {
+            for (path, probe) in filed(&pattern).into_iter().flatten() {
+                self.index.remove(path, &probe, key);
             }
         }
-        self.paths = self.exact.keys().cloned().collect();
         true
     }
 
@@ -87,28 +76,28 @@ impl<K: Ord + Clone> PatternSet<K> {
     /// The keys of the patterns that have to be tried.
     pub(super) fn candidates(&self, event: &Value) -> BTreeSet<&K> {
         let mut keys: BTreeSet<&K> = self.others.iter().collect();
-        for (path, leaves) in self.paths.iter().zip(leaves::collect(event, &self.paths)) {
-            let Some(by_text) = self.exact.get(path) else { continue };
-            let texts = leaves.all().into_iter().filter_map(Value::as_str);
-            keys.extend(texts.filter_map(|text| by_text.get(text)).flatten());
-        }
+        self.index.candidates(event, &mut keys);
         keys
     }
 }
 
-/// The most telling path of a branch at which only exact texts may stand: the one with the fewest, and of those the
-/// deepest, since what lies deep (a tenant's id) is rarer than what lies on top (the source).
-fn anchor<'p>(pattern: &'p Pattern, branch: &'p Branch) -> Option<(&'p str, Vec<&'p str>)> {
-    let texts = |matchers: &'p [Matcher]| {
-        let texts = matchers.iter().map(|matcher| match matcher {
-            Matcher::Text(text) => Some(text.as_str()),
-            _ => None,
-        });
-        texts.collect::<Option<Vec<_>>>()
-    };
-    branch
-        .conditions
-        .iter()
-        .filter_map(|(path, matchers)| Some((pattern.paths[*path].as_str(), texts(matchers)?)))
-        .min_by_key(|(path, texts)| (texts.len(), usize::MAX - path.len()))
+/// Where a pattern is filed; `None` where one of its branches asks for no leaf at all.
+fn filed(pattern: &Pattern) -> Option<Vec<(&str, Probe)>> {
+    let branches: Option<Vec<_>> = pattern.branches.iter().map(|branch| anchor(pattern, branch)).collect();
+    Some(
+        branches?.into_iter().flat_map(|(path, probes)| probes.into_iter().map(move |p| (path, p))).collect(),
+    )
+}
+
+/// The most telling condition of a branch: the one whose widest probe is narrowest, of those the one with the fewest,
+/// and of those the deepest, since what lies deep (a tenant's id) is rarer than what lies on top (the source).
+fn anchor<'p>(pattern: &'p Pattern, branch: &Branch) -> Option<(&'p str, Vec<Probe>)> {
+    let probes = branch.conditions.iter().filter_map(|(path, matchers)| {
+        let probes = matchers.iter().map(Probe::of).collect::<Option<Vec<_>>>()?;
+        Some((pattern.paths[*path].as_str(), probes))
+    });
+    probes.min_by_key(|(path, probes)| {
+        let widest = probes.iter().map(Probe::width).max().unwrap_or_default();
+        (widest, probes.len(), usize::MAX - path.len())
+    })
 }

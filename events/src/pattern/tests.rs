@@ -300,3 +300,56 @@ fn a_set_tries_only_what_can_match() {
     assert!(set.matches(&event).is_empty());
     assert_eq!((set.len(), set.is_empty()), (500, false));
 }
+
+#[test]
+fn no_operator_is_tried_in_vain() {
+    let mut set = PatternSet::new();
+    let operators = |n: usize| {
+        [
+            json!([format!("text-{n}")]),
+            json!([n]),
+            json!([{"prefix": format!("begin-{n}-")}]),
+            json!([{"prefix": {"equals-ignore-case": format!("Begin-{n}-i")}}]),
+            json!([{"suffix": format!("-end-{n}")}]),
+            json!([{"suffix": {"equals-ignore-case": format!("-End-{n}-i")}}]),
+            json!([{"equals-ignore-case": format!("Folded-{n}")}]),
+            json!([{"wildcard": format!("wild-{n}-*x")}]),
+            json!([{"wildcard": format!("*-tame-{n}")}]),
+            json!([{"numeric": [">=", n * 10 + 1_000_000, "<", n * 10 + 1_000_010]}]),
+            json!([{"cidr": format!("10.{}.{}.0/24", n / 250, n % 250)}]),
+            json!([{"cidr": format!("2001:db8:{n:x}::/48")}]),
+        ]
+    };
+    for n in 0..200 {
+        for (kind, matchers) in operators(n).into_iter().enumerate() {
+            let pattern = json!({"source": [{"exists": true}], "detail": {"value": matchers}});
+            set.insert((kind, n), Pattern::parse(&pattern).unwrap());
+        }
+    }
+    let leaves = [
+        json!("text-7"),
+        json!(7),
+        json!("begin-7-and more"),
+        json!("BEGIN-7-I and more"),
+        json!("it is the-end-7"),
+        json!("it is the-END-7-I"),
+        json!("FOLDED-7"),
+        json!("wild-7-yx"),
+        json!("it is-tame-7"),
+        json!(1_000_075),
+        json!("10.0.7.77"),
+        json!("2001:db8:7::1"),
+    ];
+    for (kind, leaf) in leaves.into_iter().enumerate() {
+        let event = json!({"source": "here", "detail": {"value": leaf}});
+        assert_eq!(set.candidates(&event).len(), 1, "{event}");
+        assert_eq!(set.matches(&event), [&(kind, 7)], "{event}");
+    }
+    for n in 0..200 {
+        for kind in 0..12 {
+            assert!(set.remove(&(kind, n)));
+        }
+    }
+    assert!(set.is_empty());
+    assert!(set.candidates(&json!({"source": "here", "detail": {"value": "text-7"}})).is_empty());
+}

@@ -21,6 +21,15 @@ pub(super) struct Wildcard {
     segments: Vec<String>,
 }
 
+/// What is fixed of a text with `*`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fixed<'a> {
+    /// All of it: there is no star.
+    Whole(&'a str),
+    /// How it begins and how it ends.
+    Ends { first: &'a str, last: &'a str },
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Token {
     Byte(u8),
@@ -60,6 +69,15 @@ impl Wildcard {
             return Err(TOO_COMPLEX.to_owned());
         }
         Ok(Self { segments })
+    }
+
+    /// What every text that matches has in common.
+    pub(super) fn fixed(&self) -> Fixed<'_> {
+        match self.segments.as_slice() {
+            [whole] => Fixed::Whole(whole),
+            [first, .., last] => Fixed::Ends { first, last },
+            [] => Fixed::Ends { first: "", last: "" },
+        }
     }
 
     /// Takes each middle segment at its first place: with nothing but literals and stars, no later choice could do

@@ -83,6 +83,52 @@ fn conditions() -> impl Strategy<Value = Vec<(String, Vec<Value>)>> {
         .prop_map(|conditions| conditions.into_iter().collect())
 }
 
+fn leaf() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        "[aAbBéİßK]{0,3}".prop_map(Value::from),
+        (-2i64..3).prop_map(Value::from),
+        prop::sample::select(vec![0.5, -0.0, 1.0, 1e300, 9_007_199_254_740_993.0]).prop_map(Value::from),
+        prop::sample::select(vec![u64::MAX, 9_007_199_254_740_993, 9_007_199_254_740_992])
+            .prop_map(Value::from),
+        any::<bool>().prop_map(Value::from),
+        Just(Value::Null),
+        prop::sample::select(vec![
+            "10.0.0.1",
+            "10.0.1.0",
+            "::1",
+            "::ffff:a00:1",
+            "2001:db8::1",
+            "0:0:0:0:0:0:0:1"
+        ])
+        .prop_map(Value::from),
+    ]
+}
+
+fn operator() -> impl Strategy<Value = Value> {
+    let text = || "[aAbBéİßK]{1,2}";
+    let number = || {
+        prop::sample::select(vec![json!(-1), json!(0), json!(0.5), json!(2), json!(9_007_199_254_740_992u64)])
+    };
+    prop_oneof![
+        leaf(),
+        text().prop_map(|text| json!({"prefix": text})),
+        text().prop_map(|text| json!({"suffix": text})),
+        text().prop_map(|text| json!({"prefix": {"equals-ignore-case": text}})),
+        text().prop_map(|text| json!({"suffix": {"equals-ignore-case": text}})),
+        text().prop_map(|text| json!({"equals-ignore-case": text})),
+        text().prop_map(|text| json!({"wildcard": format!("{text}*")})),
+        text().prop_map(|text| json!({"wildcard": format!("*{text}")})),
+        text().prop_map(|text| json!({"wildcard": text})),
+        text().prop_map(|text| json!({"anything-but": [text]})),
+        any::<bool>().prop_map(|there| json!({"exists": there})),
+        number().prop_map(|n| json!({"numeric": [">=", n]})),
+        number().prop_map(|n| json!({"numeric": ["<", n]})),
+        number().prop_map(|n| json!({"numeric": ["=", n]})),
+        prop::sample::select(vec!["10.0.0.0/24", "10.0.0.1/30", "::/64", "2001:db8::/32"])
+            .prop_map(|cidr| json!({"cidr": cidr})),
+    ]
+}
+
 fn as_pattern(conditions: &[(String, Vec<Value>)]) -> Value {
     Value::Object(conditions.iter().map(|(path, values)| (path.clone(), json!(values))).collect())
 }
@@ -133,6 +179,33 @@ proptest! {
             set.remove(&key);
         }
         prop_assert!(set.matches(&event).is_empty());
+    }
+
+    #[test]
+    fn a_set_of_operators_answers_as_its_patterns_do(
+        leaves in prop::collection::vec(leaf(), 1..4),
+        all in prop::collection::vec(prop::collection::vec(operator(), 1..3), 0..12),
+    ) {
+        let event = json!({"a": leaves, "b": leaves[0]});
+        let mut set = PatternSet::new();
+        let mut patterns = Vec::new();
+        for (key, operators) in all.iter().enumerate() {
+            let pattern = match key % 3 {
+                0 => json!({"a": operators}),
+                1 => json!({"a": operators, "b": [{"exists": true}]}),
+                _ => json!({"$or": [{"a": operators}, {"b": operators}]}),
+            };
+            let pattern = Pattern::parse(&pattern).unwrap();
+            patterns.push(pattern.clone());
+            set.insert(key, pattern);
+        }
+        let wanted: Vec<usize> = (0..patterns.len()).filter(|key| patterns[*key].matches(&event)).collect();
+        let answered: Vec<usize> = set.matches(&event).into_iter().copied().collect();
+        prop_assert_eq!(&answered, &wanted);
+        for key in 0..patterns.len() {
+            set.remove(&key);
+        }
+        prop_assert!(set.candidates(&event).is_empty());
     }
 
     #[test]
