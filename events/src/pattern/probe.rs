@@ -71,7 +71,7 @@ impl Probe {
             Matcher::SuffixIgnoreCase(text) => begins(View::FoldedReversed, text),
             Matcher::Wildcard(wildcard) => match wildcard.fixed() {
                 Fixed::Whole(text) => Probe::Is(View::Plain, text.to_owned()),
-                Fixed::Ends { first, last } if first.is_empty() => begins(View::Reversed, last),
+                Fixed::Ends { first: "", last } => begins(View::Reversed, last),
                 Fixed::Ends { first, .. } => begins(View::Plain, first),
             },
         })
