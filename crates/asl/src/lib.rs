@@ -25,7 +25,7 @@ mod transition;
 
 pub use action::{Action, Closed, PendingTask, TaskKind, Timer, TimerKey};
 pub use context::ContextObject;
-pub use definition::{Definition, TaskInfo, parse, validate};
+pub use definition::{Definition, MachineType, QueryLanguage, TaskInfo, parse, validate};
 pub use diagnostic::{Diagnostic, Severity};
 pub use evaluator::{EvaluationError, Evaluator, Scope};
 pub use event::{Event, Identity};

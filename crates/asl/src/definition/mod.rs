@@ -2,10 +2,12 @@
 
 pub(crate) mod model;
 mod parse;
+pub(crate) mod paths;
 pub(crate) mod retry;
 mod source;
 
-pub use model::Definition;
+pub use model::map::MachineType;
+pub use model::{Definition, QueryLanguage};
 pub use parse::{parse, validate};
 
 /// One Task state, at any depth.
@@ -53,6 +55,23 @@ impl Definition {
     /// The top-level TimeoutSeconds.
     pub fn timeout_seconds(&self) -> Option<u64> {
         self.timeout_seconds
+    }
+
+    /// The top-level QueryLanguage; JSONPath where none is named.
+    pub fn query_language(&self) -> QueryLanguage {
+        self.query_language
+    }
+
+    /// What a distributed Map state's child executions run: its processor as a definition of its own. `None` where the
+    /// state is no distributed Map. The processors of a processor are asked of that one.
+    pub fn processor(&self, state: &str) -> Option<&std::sync::Arc<Definition>> {
+        self.processors.get(state)
+    }
+
+    /// The variables that each state reads, by the state's name, as DescribeStateMachine's `variableReferences` gives
+    /// them; states that read none are left out.
+    pub fn variable_references(&self) -> &std::collections::BTreeMap<String, Vec<String>> {
+        &self.variable_references
     }
 
     /// Every Task state at any depth, in the order of the text.

@@ -1,7 +1,7 @@
 //! Retry and Catch: which errors they match, and how long a retry pauses.
 //! <https://states-language.net/spec.html#errors>
 
-use super::model::Results;
+use super::model::CatchIo;
 use crate::errors;
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub(crate) struct Retrier {
 pub(crate) struct Catcher {
     pub(crate) errors: Vec<String>,
     pub(crate) next: Arc<str>,
-    pub(crate) results: Results,
+    pub(crate) io: CatchIo,
 }
 
 /// A year: no pause is longer, whatever rate and count make of it.

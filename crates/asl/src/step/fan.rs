@@ -4,7 +4,7 @@ use super::evaluate::{Given, Unevaluated, unexpected};
 use super::history::{details, last_of, nothing};
 use super::run::{Run, Work};
 use crate::Template;
-use crate::definition::model::{Kind, Map};
+use crate::definition::model::{Computed, Items, Kind, Map};
 use crate::limits::INLINE_MAP_CONCURRENCY_MAX;
 use crate::state::{Activity, Fan, Frame, FrameId, Payload, Variables};
 use serde_json::{Value, json};
@@ -61,7 +61,7 @@ impl Run<'_> {
     }
 
     fn items(&self, id: FrameId, map: &Map) -> Result<Vec<Value>, Unevaluated> {
-        let Some(template) = &map.items else {
+        let Items::Template(template) = &map.items else {
             let input = self.frame(id).map(|frame| Arc::clone(&frame.input)).unwrap_or_default();
             return match &*input {
                 Value::Array(items) => Ok(items.clone()),
@@ -118,11 +118,11 @@ impl Run<'_> {
         let index = fan.started;
         let item = usize::try_from(index).ok().and_then(|index| items.get(index)).unwrap_or(&Value::Null);
         let input = match &map.item_selector {
-            Some(template) => {
+            Some(Computed::Jsonata(template)) => {
                 let given = Given { item: Some((index, item)), ..Given::default() };
                 self.template(id, template, "ItemSelector", given)?
             }
-            None => Arc::new(item.clone()),
+            _ => Arc::new(item.clone()),
         };
         let started = json!({"index": index, "name": name});
         let started =

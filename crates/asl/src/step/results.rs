@@ -4,7 +4,7 @@ use super::Failure;
 use super::evaluate::{Given, Unevaluated};
 use super::history::{details, to_text, untruncated};
 use super::run::Run;
-use crate::definition::model::{Io, Kind, Results};
+use crate::definition::model::{Kind, Results};
 use crate::state::{Activity, FrameId, Payload, ROOT, Variables};
 use crate::{Closed, Template};
 use serde_json::{Map, Value, json};
@@ -18,8 +18,7 @@ impl Run<'_> {
         else {
             return;
         };
-        let Io::Jsonata(results) = &state.io;
-        self.leave(id, results, "", state.next.as_ref(), input, Given::default());
+        self.leave(id, state.io.results(), "", state.next.as_ref(), input, Given::default());
     }
 
     /// A state has its result.
@@ -28,9 +27,8 @@ impl Run<'_> {
         if let Some(frame) = self.frame_mut(id) {
             frame.activity = Activity::Aborted;
         }
-        let Io::Jsonata(results) = &state.io;
         let given = Given { result: Some(&result), ..Given::default() };
-        self.leave(id, results, "", state.next.as_ref(), Arc::clone(&result), given);
+        self.leave(id, state.io.results(), "", state.next.as_ref(), Arc::clone(&result), given);
     }
 
     /// A Choice state leaves by a rule or by its default.
@@ -50,7 +48,7 @@ impl Run<'_> {
         let error_output: Payload = Arc::new(Value::Object(error_output));
         let given = Given { error_output: Some(&error_output), ..Given::default() };
         let prefix = format!("Catch[{index}]/");
-        match self.results(id, &rule.results, &prefix, &error_output, given) {
+        match self.results(id, rule.io.results(), &prefix, &error_output, given) {
             Ok((output, assigned)) => self.exit(id, Some(&rule.next), output, assigned),
             Err(failure) => self.fail(id, Failure { beyond_rules: true, ..failure }),
         }

@@ -4,7 +4,7 @@ use super::Failure;
 use super::evaluate::{Given, Unevaluated, in_state, unexpected};
 use super::history::{details, last_of, untruncated};
 use super::run::{Run, Work};
-use crate::definition::model::{Amount, Choice, Condition, Kind, Resource, State, Task, Wait};
+use crate::definition::model::{Amount, Choice, Condition, FailText, Kind, Resource, State, Task, Wait};
 use crate::errors::{NO_CHOICE_MATCHED, RUNTIME};
 use crate::limits::SECONDS_MAX;
 use crate::state::{Activity, FrameId};
@@ -62,11 +62,11 @@ impl<'a> Run<'a> {
         }
         match &state.kind {
             Kind::Pass | Kind::Succeed => self.succeed_with_input(id),
-            Kind::Task(task) => self.schedule_task(id, task),
+            Kind::Task(task) => self.schedule_task(id, task, state.io.arguments()),
             Kind::Choice(choice) => self.choose(id, choice),
             Kind::Wait(wait) => self.wait(id, wait),
             Kind::Fail { error, cause } => self.fail_by_state(id, error.as_ref(), cause.as_ref()),
-            Kind::Parallel { branches, arguments } => self.start_branches(id, branches, arguments.as_ref()),
+            Kind::Parallel { branches } => self.start_branches(id, branches, state.io.arguments()),
             Kind::Map(map) => self.start_map(id, map),
         }
     }
@@ -86,8 +86,8 @@ impl<'a> Run<'a> {
         self.fail(id, failure);
     }
 
-    fn schedule_task(&mut self, id: FrameId, task: &Task) {
-        let prepared = self.prepare_task(id, task);
+    fn schedule_task(&mut self, id: FrameId, task: &Task, arguments: Option<&Template>) {
+        let prepared = self.prepare_task(id, task, arguments);
         let (arguments, timeout_seconds, heartbeat_seconds) = match prepared {
             Ok(prepared) => prepared,
             Err(problem) => return self.fail_evaluation(id, problem),
@@ -119,7 +119,7 @@ impl<'a> Run<'a> {
         }
         let pending = PendingTask {
             id: task_id,
-            kind: crate::TaskKind::Call,
+            kind: task.resource.task_kind(),
             state,
             resource: task.resource.arn.clone(),
             arguments,
@@ -137,9 +137,10 @@ impl<'a> Run<'a> {
         &self,
         id: FrameId,
         task: &Task,
+        arguments: Option<&Template>,
     ) -> Result<(Arc<Value>, Option<u64>, Option<u64>), Unevaluated> {
         let given = Given { token: task.resource.waits_for_token, ..Given::default() };
-        let arguments = match &task.arguments {
+        let arguments = match arguments {
             Some(template) => self.template(id, template, "Arguments", given)?,
             None => self.frame(id).map(|frame| Arc::clone(&frame.input)).unwrap_or_default(),
         };
@@ -176,6 +177,7 @@ impl<'a> Run<'a> {
         let expression = match amount {
             Amount::Fixed(fixed) => return Ok(*fixed),
             Amount::Computed(expression) => expression,
+            Amount::At(_) => return Err(Unevaluated::at(location, "A path gives no number here.")),
         };
         let value = self.expression(id, expression, location, Given::default())?;
         if !value.is_number() {
@@ -200,11 +202,12 @@ impl<'a> Run<'a> {
                         value.as_bool().ok_or_else(|| unexpected(expression, &location, "boolean", &value))
                     })
                 }
+                Condition::Test(_) => Ok(false),
             };
             match met {
                 Ok(true) => {
                     let prefix = format!("Choices[{index}]/");
-                    return self.leave_by(id, &rule.results, &prefix, Some(&rule.next));
+                    return self.leave_by(id, rule.results.results(), &prefix, Some(&rule.next));
                 }
                 Ok(false) => {}
                 Err(problem) => return self.fail_evaluation(id, problem),
@@ -213,8 +216,7 @@ impl<'a> Run<'a> {
         match &choice.default {
             Some(default) => {
                 let Some(state) = self.state_of(id) else { return };
-                let crate::definition::model::Io::Jsonata(results) = &state.io;
-                self.leave_by(id, results, "", Some(default));
+                self.leave_by(id, state.io.results(), "", Some(default));
             }
             None => {
                 let Some((state, entered)) =
@@ -238,6 +240,7 @@ impl<'a> Run<'a> {
                 Ok(value) => self.timestamp(id, template, &value),
                 Err(problem) => Err(problem),
             },
+            Wait::TimestampPath(_) => Err(Unevaluated::at("TimestampPath", "A path gives no time here.")),
         };
         match until {
             Ok(until) if until <= self.env.now_ms => self.succeed_with_input(id),
@@ -271,9 +274,9 @@ impl<'a> Run<'a> {
         })
     }
 
-    fn fail_by_state(&mut self, id: FrameId, error: Option<&Template>, cause: Option<&Template>) {
-        let text = |template: Option<&Template>, location: &str| -> Result<Option<String>, Unevaluated> {
-            let Some(template) = template else { return Ok(None) };
+    fn fail_by_state(&mut self, id: FrameId, error: Option<&FailText>, cause: Option<&FailText>) {
+        let text = |text: Option<&FailText>, location: &str| -> Result<Option<String>, Unevaluated> {
+            let Some(FailText::Template(template)) = text else { return Ok(None) };
             let value = self.template(id, template, location, Given::default())?;
             match (&*value, template) {
                 (Value::String(text), _) => Ok(Some(text.clone())),

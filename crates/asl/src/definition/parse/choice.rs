@@ -2,7 +2,7 @@
 
 use super::Parser;
 use super::fields::{At, Fields};
-use crate::definition::model::{Choice, Condition, Rule};
+use crate::definition::model::{Choice, Condition, Rule, RuleIo};
 use crate::definition::source::NodeKind;
 use std::sync::Arc;
 
@@ -43,6 +43,6 @@ impl Parser<'_> {
         };
         let results = self.results(&mut fields);
         fields.finish(self);
-        Some(Rule { condition: condition?, next: next?, results })
+        Some(Rule { condition: condition?, next: next?, results: RuleIo::Jsonata(results) })
     }
 }

@@ -2,13 +2,12 @@
 
 use super::fields::{At, Fields};
 use super::{Language, Parser, Surroundings};
-use crate::definition::model::{Kind, Map};
+use crate::definition::model::{Computed, Items, Kind, Map};
 use crate::definition::source::NodeKind;
 use std::sync::Arc;
 
 impl Parser<'_> {
     pub(super) fn parallel(&mut self, fields: &mut Fields<'_>, inside: &Surroundings) -> Option<Kind> {
-        let arguments = fields.take("Arguments").and_then(|at| self.template(&at));
         let Some(list) = fields.take("Branches") else {
             self.error(fields.at(), "SCHEMA_VALIDATION_FAILED", "These fields are required: [Branches]");
             return None;
@@ -23,7 +22,7 @@ impl Parser<'_> {
             .collect::<Vec<_>>()
             .into_iter()
             .collect();
-        Some(Kind::Parallel { branches: branches?, arguments })
+        Some(Kind::Parallel { branches: branches? })
     }
 
     pub(super) fn map(&mut self, fields: &mut Fields<'_>, inside: &Surroundings) -> Option<Kind> {
@@ -35,7 +34,9 @@ impl Parser<'_> {
                 None
             }
         });
-        let item_selector = fields.take("ItemSelector").and_then(|at| self.template(&at));
+        let items = items.map_or(Items::Input, Items::Template);
+        let item_selector =
+            fields.take("ItemSelector").and_then(|at| self.template(&at)).map(Computed::Jsonata);
         let max_concurrency = self.amount(fields, "MaxConcurrency", 0, u64::from(u32::MAX));
         for name in [
             "ItemReader",
@@ -62,7 +63,13 @@ impl Parser<'_> {
                 parser.processor_config(at);
             }
         });
-        Some(Kind::Map(Box::new(Map { processor: processor?, items, item_selector, max_concurrency })))
+        Some(Kind::Map(Box::new(Map {
+            processor: processor?,
+            items,
+            item_selector,
+            max_concurrency,
+            distributed: None,
+        })))
     }
 
     fn processor_config(&mut self, at: At<'_>) {

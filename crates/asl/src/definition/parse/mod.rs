@@ -13,7 +13,7 @@ mod tests;
 
 use super::model::State;
 use super::source::{self, line_and_column};
-use super::{Definition, TaskInfo};
+use super::{Definition, QueryLanguage as Language, TaskInfo};
 use crate::limits::{DEFINITION_BYTES_MAX, SECONDS_MAX};
 use crate::{Diagnostic, Severity, hex};
 use fields::{At, Fields};
@@ -40,13 +40,6 @@ pub fn parse(text: &str) -> Result<Definition, Vec<Diagnostic>> {
 /// Everything that can be said about a definition, warnings too, in the order of the text.
 pub fn validate(text: &str) -> Vec<Diagnostic> {
     read(text).1
-}
-
-/// The language that a machine's states are in, where they do not say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Language {
-    JsonPath,
-    Jsonata,
 }
 
 /// What parsing gathers.
@@ -119,9 +112,12 @@ impl<'a> Parser<'a> {
             hash: hex::encode(&Sha256::digest(self.text)),
             comment,
             timeout_seconds,
+            query_language: language,
             start_at: start_at?,
             states: std::mem::take(&mut self.states),
             tasks: std::mem::take(&mut self.tasks),
+            processors: std::collections::BTreeMap::new(),
+            variable_references: std::collections::BTreeMap::new(),
             error_names: std::mem::take(&mut self.error_names).into_iter().collect(),
         };
         Some(definition)

@@ -2,6 +2,7 @@
 
 use super::Parser;
 use super::fields::{At, Fields};
+use crate::definition::model::CatchIo;
 use crate::definition::retry::{Catcher, Retrier};
 use crate::definition::source::NodeKind;
 use crate::errors::ALL;
@@ -55,7 +56,7 @@ impl Parser<'_> {
                 }
             };
             let results = parser.results(rule);
-            Some(Catcher { errors, next: next?, results })
+            Some(Catcher { errors, next: next?, io: CatchIo::Jsonata(results) })
         })
     }
 

@@ -3,7 +3,9 @@
 use super::fields::{At, Fields, StateAt};
 use super::{Language, Parser, Surroundings};
 use crate::TaskInfo;
-use crate::definition::model::{Amount, Io, Kind, Resource, State, Task, Wait};
+use crate::definition::model::{
+    Amount, FailText, Io, JsonataIo, Kind, Resource, ResourceKind, State, Task, Wait, WaitsFor,
+};
 use crate::definition::source::NodeKind;
 use crate::limits::{SECONDS_MAX, STATE_NAME_LENGTH_MAX};
 use std::sync::Arc;
@@ -40,6 +42,10 @@ impl Parser<'_> {
         let mut path = around.path.clone();
         path.push(name.to_owned());
         let inside = Surroundings { language, path: path.clone(), compensating: around.compensating };
+        let arguments = match kind_at.as_str() {
+            Some("Task" | "Parallel") => fields.take("Arguments").and_then(|at| self.template(&at)),
+            _ => None,
+        };
         let mut retries = false;
         let kind = match kind_at.as_str() {
             Some("Task") => {
@@ -98,8 +104,14 @@ impl Parser<'_> {
             });
         }
         let name: Arc<str> = Arc::from(name);
-        let state_model =
-            State { name: Arc::clone(&name), kind, next, io: Io::Jsonata(results), retry, catch };
+        let state_model = State {
+            name: Arc::clone(&name),
+            kind,
+            next,
+            io: Io::Jsonata(JsonataIo { arguments, results }),
+            retry,
+            catch,
+        };
         if self.states.insert(name, state_model).is_some() {
             let message =
                 "a state of this name stands elsewhere in the definition: names must be unique in all of it";
@@ -160,7 +172,6 @@ impl Parser<'_> {
                 "Credentials are not supported: every step runs as the engine itself",
             );
         }
-        let arguments = fields.take("Arguments").and_then(|at| self.template(&at));
         let heartbeat_at = fields.peek("HeartbeatSeconds");
         let timeout = self.amount(fields, "TimeoutSeconds", 1, SECONDS_MAX);
         let heartbeat = self.amount(fields, "HeartbeatSeconds", 1, SECONDS_MAX);
@@ -177,7 +188,7 @@ impl Parser<'_> {
             let message = "this Task waits for a token without TimeoutSeconds: lost, it waits for a year";
             self.warn(fields.at(), "MISSING_TIMEOUT", message);
         }
-        Some(Task { resource, arguments, timeout, heartbeat })
+        Some(Task { resource, timeout, heartbeat, credentials: None })
     }
 
     fn resource(&mut self, at: &At<'_>) -> Option<Resource> {
@@ -205,6 +216,13 @@ impl Parser<'_> {
             service: service.to_owned(),
             api: api.to_owned(),
             waits_for_token: api.ends_with(WAIT_FOR_TASK_TOKEN),
+            kind: ResourceKind::Service,
+            waits_for: match api.split_once('.') {
+                Some((_, "sync")) => WaitsFor::Job,
+                Some((_, "sync:2")) => WaitsFor::JobAsJson,
+                Some(_) => WaitsFor::Token,
+                None => WaitsFor::Response,
+            },
         })
     }
 
@@ -240,7 +258,7 @@ impl Parser<'_> {
                 let message = format!("{name} must be a string, not {}", at.node.describe());
                 self.error(&at, "SCHEMA_VALIDATION_FAILED", message);
             }
-            self.template(&at)
+            self.template(&at).map(FailText::Template)
         };
         let (error, cause) = (text("Error"), text("Cause"));
         Kind::Fail { error, cause }
