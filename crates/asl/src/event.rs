@@ -30,6 +30,13 @@ pub struct Identity {
     pub map_run_arn: Option<String>,
 }
 
+impl Identity {
+    /// Whether it is an Express execution, as its ARN tells.
+    pub fn is_express(&self) -> bool {
+        self.execution_id.splitn(7, ':').nth(5) == Some("express")
+    }
+}
+
 /// What happens to an execution. Everything that [`crate::step`] is told, but for [`crate::Env`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]

@@ -130,8 +130,24 @@ type_id!(
     SubscriptionId, "sub"
 );
 
+/// Whether Step Functions takes `text` as a name: 1 to 80 characters without white space, brackets, wildcards, its
+/// special characters and control characters.
+/// <https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html>
+pub fn is_resource_name(text: &str) -> bool {
+    let taken = |c: char| {
+        !c.is_whitespace()
+            && !"<>{}[]?*\"#%\\^|~`$&,;:/".contains(c)
+            && !matches!(c, '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}')
+    };
+    let length = text.chars().take(crate::limits::EXECUTION_NAME_LENGTH_MAX + 1).count();
+    (1..=crate::limits::EXECUTION_NAME_LENGTH_MAX).contains(&length) && text.chars().all(taken)
+}
+
 /// One run of a state machine: `<workflow>~<name>`, where the name is `<operationId>-<attempt>` for a lifecycle
 /// operation. Unique within its workflow for ever: a closed name is refused.
+///
+/// The workflow of a Map Run's child is `<machine>/<label>`; the name of an Express execution, which may come again, is
+/// `<name>:<uuid>`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ExecutionId {
     workflow: String,
@@ -139,14 +155,17 @@ pub struct ExecutionId {
 }
 
 impl ExecutionId {
-    /// The execution `name` of `workflow`; both 1 to 80 characters of `A-Z a-z 0-9 - _` (Step Functions' rule for
-    /// names, narrowed to what needs no escape in an address).
+    /// The execution `name` of `workflow`. Each is a name as [`is_resource_name`] tells; the workflow may be two of
+    /// them with a `/` between, the name two with a `:`.
+    ///
+    /// # Errors
+    /// [`InvalidExecutionId`] for anything else.
     pub fn new(workflow: &str, name: &str) -> Result<Self, InvalidExecutionId> {
-        let valid = |part: &str| {
-            (1..=crate::limits::EXECUTION_NAME_LENGTH_MAX).contains(&part.len())
-                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        let valid = |part: &str, divider: char| match part.split_once(divider) {
+            Some((first, second)) => is_resource_name(first) && is_resource_name(second),
+            None => is_resource_name(part),
         };
-        if valid(workflow) && valid(name) {
+        if valid(workflow, '/') && valid(name, ':') {
             Ok(Self { workflow: workflow.to_owned(), name: name.to_owned() })
         } else {
             Err(InvalidExecutionId(format!("{workflow}~{name}").chars().take(64).collect()))
@@ -162,12 +181,23 @@ impl ExecutionId {
     pub fn name(&self) -> &str {
         &self.name
     }
+
+    /// Of an Express execution, the name that it was given and the UUID that tells it from others of that name.
+    pub fn express(&self) -> Option<(&str, &str)> {
+        self.name.split_once(':')
+    }
+
+    /// Of a Map Run's child, the machine whose state made it and that state's label.
+    pub fn map_run_child(&self) -> Option<(&str, &str)> {
+        self.workflow.split_once('/')
+    }
 }
 
 /// Why a text is not an execution id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is not an execution id of the form <workflow>~<name>, each 1 to 80 letters, digits, hyphens or underscores"
+    "{0:?} is not an execution id of the form <workflow>~<name>, each 1 to 80 characters without white space, brackets, \
+     wildcards and special characters"
 )]
 pub struct InvalidExecutionId(String);
 
@@ -238,9 +268,20 @@ mod tests {
     fn execution_ids() {
         let id: ExecutionId = "provision_tenant~op_01-1".parse().unwrap();
         assert_eq!((id.workflow(), id.name()), ("provision_tenant", "op_01-1"));
-        for bad in ["", "~", "a~", "~b", "a~b~c", "a b~c", &format!("a~{}", "x".repeat(81))] {
+        for bad in [
+            "", "~", "a~", "~b", "a~b~c", "a b~c", "a:b~c", "a~b/c", "a/b/c~d", "a~b:c:d", "a/~b", "a~:b",
+            "a~b\n",
+        ] {
             assert!(bad.parse::<ExecutionId>().is_err(), "{bad}");
         }
+        for (length, taken) in [(80, true), (81, false)] {
+            let id = format!("a~{}", "\u{e9}".repeat(length));
+            assert_eq!(id.parse::<ExecutionId>().is_ok(), taken, "{length}");
+        }
+        let child: ExecutionId = "m/label~run".parse().unwrap();
+        assert_eq!((child.map_run_child(), child.express()), (Some(("m", "label")), None));
+        let express: ExecutionId = "m~run:5f".parse().unwrap();
+        assert_eq!((express.map_run_child(), express.express()), (None, Some(("run", "5f"))));
     }
 
     proptest! {

@@ -16,6 +16,7 @@ pub use arn::{Arn, Realm};
 pub use error::{Error, ErrorCode, Result};
 pub use ids::{
     EventId, ExecutionId, MessageId, OperationId, ResourceId, ServiceId, SubscriptionId, TenantId,
+    is_resource_name,
 };
 pub use time::Timestamp;
 

@@ -5,6 +5,7 @@ use crate::blobs::EmbeddedBlobs;
 use crate::bus::EmbeddedBus;
 use crate::data_keys::EmbeddedDataKeys;
 use crate::dead_letters::EmbeddedDeadLetters;
+use crate::documents::EmbeddedDocuments;
 use crate::journal::EmbeddedJournal;
 use crate::lock::DataFolder;
 use crate::queue::EmbeddedQueues;
@@ -51,6 +52,8 @@ pub struct EmbeddedHome {
     pub dead_letters: EmbeddedDeadLetters,
     /// The bus.
     pub bus: EmbeddedBus,
+    /// The registry's documents.
+    pub documents: EmbeddedDocuments,
     /// The engine's journal.
     pub journal: EmbeddedJournal,
     /// The clock.
@@ -84,6 +87,7 @@ impl EmbeddedHome {
             EmbeddedQueues::open(store.clone(), master.clone(), Arc::clone(&clock), Arc::clone(&ids))?;
         Ok(Self {
             dead_letters: EmbeddedDeadLetters::new(queues.clone()),
+            documents: EmbeddedDocuments::open(store.clone())?,
             bus: EmbeddedBus::open(queues.clone())?,
             journal: EmbeddedJournal::open(queues.clone(), data_keys.clone())?,
             queues,

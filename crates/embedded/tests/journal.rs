@@ -363,6 +363,7 @@ async fn lists_are_newest_first_filtered_and_paged() {
                     workflow: workflow.map(str::to_owned),
                     status,
                     tenant_id: tenant_id.clone(),
+                    name_prefix: None,
                 };
                 let matching = all.iter().filter(|(_, its_workflow, its_status, its_tenant)| {
                     workflow.is_none_or(|wanted| *its_workflow == wanted)

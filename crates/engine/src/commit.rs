@@ -12,7 +12,7 @@ use crate::timers::Due;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tenantry_asl::{Action, Closed, Env, Event, TaskId, Timer, TimerKey};
+use tenantry_asl::{Action, Closed, Env, Event, TaskId, TaskKind, Timer, TimerKey};
 use tenantry_core::ports::ExecutionStatus;
 use tenantry_core::{BoxFuture, Timestamp};
 use tokio::sync::Notify;
@@ -106,7 +106,7 @@ impl Inner {
             .actions
             .iter()
             .filter_map(|action| match action {
-                Action::Dispatch(task) if task.waits_for_token => {
+                Action::Dispatch(task) if task.waits_for_token || task.kind == TaskKind::Activity => {
                     Some(self.keys.mint(&*self.ids, slot.key, task.id))
                 }
                 _ => None,
@@ -119,6 +119,7 @@ impl Inner {
             change: &transition.change,
             tokens: &tokens,
             answered,
+            parent: live.parent.as_ref().filter(|_| matches!(event, Event::Started { .. })),
         };
         let gathered_before = live.gathered.payload.len();
         if record::push(&mut live.gathered.payload, &record).is_err() {
@@ -204,8 +205,9 @@ impl Inner {
         if !due || live.health != Health::Sound {
             return false;
         }
-        let Live { state, tokens, deaths, last_ms, .. } = &*live;
-        let record = CheckpointRecord { checkpoint: Checkpoint { state, tokens, deaths, last_ms: *last_ms } };
+        let Live { state, tokens, deaths, last_ms, parent, .. } = &*live;
+        let checkpoint = Checkpoint { state, tokens, deaths, last_ms: *last_ms, parent: parent.as_ref() };
+        let record = CheckpointRecord { checkpoint };
         match record::push(payload, &record) {
             Ok(()) => {
                 live.records = 0;
@@ -303,6 +305,7 @@ impl Inner {
             call.cut_off.abort();
         }
         self.slots.remove(slot.key);
+        live.watchers.clear();
     }
 
     /// The journal did not take an entry: what memory holds beyond it never happened.

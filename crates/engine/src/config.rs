@@ -2,10 +2,12 @@
 
 use crate::invoker::TaskInvoker;
 use crate::journal::{Journal, JournalError};
+use crate::machines::Machines;
 use std::fmt;
 use std::sync::Arc;
 use tenantry_asl::{Diagnostic, Evaluator, JsonataEvaluator};
-use tenantry_core::ports::{Clock, Ids};
+use tenantry_core::Realm;
+use tenantry_core::ports::{Blobs, Clock, Ids};
 
 /// What an engine is opened with.
 pub struct EngineConfig {
@@ -17,6 +19,9 @@ pub struct EngineConfig {
     pub(crate) token_key: [u8; 32],
     pub(crate) evaluator: Arc<dyn Evaluator>,
     pub(crate) checkpoint_records: usize,
+    pub(crate) realm: Realm,
+    pub(crate) machines: Option<Arc<dyn Machines>>,
+    pub(crate) blobs: Option<Arc<dyn Blobs>>,
     #[cfg(any(test, feature = "testing"))]
     pub(crate) dispatches_early: bool,
 }
@@ -42,6 +47,9 @@ impl EngineConfig {
             token_key,
             evaluator: Arc::new(JsonataEvaluator),
             checkpoint_records: 50,
+            realm: Realm::default(),
+            machines: None,
+            blobs: None,
             #[cfg(any(test, feature = "testing"))]
             dispatches_early: false,
         }
@@ -59,6 +67,28 @@ impl EngineConfig {
     #[must_use]
     pub fn with_checkpoint_records(mut self, records: usize) -> Self {
         self.checkpoint_records = records;
+        self
+    }
+
+    /// Where executions live: what their ARNs begin with. [`Realm::default`] otherwise.
+    #[must_use]
+    pub fn with_realm(mut self, realm: Realm) -> Self {
+        self.realm = realm;
+        self
+    }
+
+    /// Who knows the state machines and activities that definitions name; without it `states:startExecution` finds the
+    /// engine's own workflows alone, and no activity.
+    #[must_use]
+    pub fn with_machines(mut self, machines: Arc<dyn Machines>) -> Self {
+        self.machines = Some(machines);
+        self
+    }
+
+    /// Where distributed Maps read their items and write their results; without it they can do neither.
+    #[must_use]
+    pub fn with_blobs(mut self, blobs: Arc<dyn Blobs>) -> Self {
+        self.blobs = Some(blobs);
         self
     }
 

@@ -128,7 +128,7 @@ fn take_call(live: &mut Live, task: TaskId) -> Option<Call> {
 }
 
 /// Puts the token wherever the placeholder stands, inside any string, member names included.
-fn put_token(value: &mut Value, token: &str) {
+pub(crate) fn put_token(value: &mut Value, token: &str) {
     match value {
         Value::String(text) if text.contains(TASK_TOKEN_PLACEHOLDER) => {
             *text = text.replace(TASK_TOKEN_PLACEHOLDER, token);

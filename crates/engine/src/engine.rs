@@ -1,19 +1,22 @@
 //! The engine: what it holds, how it opens and how it ends.
 
+use crate::activities::Activities;
 use crate::commit::Flights;
 use crate::config::{EngineConfig, OpenError};
 use crate::invoker::TaskInvoker;
 use crate::journal::Journal;
 use crate::live::Slots;
+use crate::machines::Machines;
 use crate::stats::{Counters, EngineStats};
 use crate::timers::{self, Wheel};
 use crate::tokens::TokenKeys;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tenantry_asl::{Definition, Evaluator};
-use tenantry_core::ports::{Clock, Ids};
+use tenantry_core::Realm;
+use tenantry_core::ports::{Blobs, Clock, Ids};
 
 /// The durable runtime. Clones are the same engine.
 ///
@@ -38,7 +41,12 @@ pub(crate) struct Inner {
     /// Held while a closed execution is read and put back into memory: two copies must not both write.
     pub(crate) redrives: tokio::sync::Mutex<()>,
     pub(crate) checkpoint_records: usize,
-    definitions: Mutex<HashMap<String, Arc<Definition>>>,
+    pub(crate) realm: Realm,
+    pub(crate) machines: Option<Arc<dyn Machines>>,
+    pub(crate) blobs: Option<Arc<dyn Blobs>>,
+    pub(crate) activities: Activities,
+    /// Definitions that are in the journal and that someone still holds.
+    definitions: Mutex<HashMap<String, Weak<Definition>>>,
     #[cfg(any(test, feature = "testing"))]
     pub(crate) dispatches_early: bool,
 }
@@ -60,7 +68,7 @@ impl Engine {
             }
         }
         let definitions =
-            workflows.values().map(|known| (known.hash().to_owned(), Arc::clone(known))).collect();
+            workflows.values().map(|known| (known.hash().to_owned(), Arc::downgrade(known))).collect();
         let inner = Arc::new(Inner {
             keys: TokenKeys::new(&config.token_key),
             journal: config.journal,
@@ -76,6 +84,10 @@ impl Engine {
             closing: AtomicBool::new(false),
             redrives: tokio::sync::Mutex::default(),
             checkpoint_records: config.checkpoint_records,
+            realm: config.realm,
+            machines: config.machines,
+            blobs: config.blobs,
+            activities: Activities::default(),
             definitions: Mutex::new(definitions),
             #[cfg(any(test, feature = "testing"))]
             dispatches_early: config.dispatches_early,
@@ -138,13 +150,20 @@ impl Inner {
     }
 
     pub(crate) fn known_definition(&self, hash: &str) -> Option<Arc<Definition>> {
-        self.definitions.lock().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
+        self.definitions.lock().unwrap_or_else(PoisonError::into_inner).get(hash).and_then(Weak::upgrade)
     }
 
-    pub(crate) fn learn_definition(&self, definition: Definition) -> Arc<Definition> {
+    /// Notes a definition that the journal holds; answers the one that was known before, if there is one.
+    pub(crate) fn learn_definition(&self, definition: Arc<Definition>) -> Arc<Definition> {
         let mut known = self.definitions.lock().unwrap_or_else(PoisonError::into_inner);
-        let hash = definition.hash().to_owned();
-        Arc::clone(known.entry(hash).or_insert_with(|| Arc::new(definition)))
+        if let Some(known) = known.get(definition.hash()).and_then(Weak::upgrade) {
+            return known;
+        }
+        if known.len() == known.capacity() {
+            known.retain(|_, definition| definition.strong_count() > 0);
+        }
+        known.insert(definition.hash().to_owned(), Arc::downgrade(&definition));
+        definition
     }
 }
 

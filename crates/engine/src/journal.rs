@@ -97,6 +97,17 @@ pub enum JournalError {
     Damaged(String),
 }
 
+/// Which closed executions to forget.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Forget {
+    /// All.
+    All,
+    /// Express ones.
+    Express,
+    /// One machine's, and those of its Map Runs' children.
+    Machine(String),
+}
+
 /// Definitions by their hash: an execution is pinned to the one that it began with.
 pub trait Definitions: Send + Sync {
     /// Keeps a definition's rendered text under its hash; repeating it changes nothing. Once `Ok`, it survives a crash.
@@ -165,4 +176,8 @@ pub trait Journal: Definitions + 'static {
         after: Option<String>,
         limit: usize,
     ) -> BoxFuture<'_, Result<ExecutionPage, JournalError>>;
+
+    /// Forgets closed executions that ended before that time, with their rows, and answers how many: their names are
+    /// free. Open ones stay. A crash in between leaves each of them whole or gone.
+    fn forget(&self, which: Forget, ended_before: Timestamp) -> BoxFuture<'_, Result<u64, JournalError>>;
 }

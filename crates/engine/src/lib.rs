@@ -6,14 +6,20 @@
 //! **Invariant:** nothing leaves the process (an answer, a dispatch) before the rows that it follows from are durable.
 //! **Invariant:** recovery folds rows and never evaluates an expression.
 
+mod activities;
 mod canonical;
 mod commit;
 mod config;
 mod dispatch;
+mod documents;
 mod engine;
+mod inspect;
 mod invoker;
 mod journal;
+mod launch;
 mod live;
+mod machines;
+mod parent;
 mod record;
 mod recovery;
 mod stats;
@@ -24,11 +30,16 @@ mod timers;
 mod tokens;
 mod workflows;
 
+pub use activities::ActivityTask;
 pub use config::{EngineConfig, OpenError};
+pub use documents::{Document, Documents};
 pub use engine::Engine;
+pub use inspect::Inspection;
 pub use invoker::{TaskFailure, TaskInvoker, TaskRequest};
 pub use journal::{
-    ClosedExecution, Definitions, Entry, ExecutionKey, Journal, JournalError, Row, RowPage, StartedExecution,
-    StoredExecution,
+    ClosedExecution, Definitions, Entry, ExecutionKey, Forget, Journal, JournalError, Row, RowPage,
+    StartedExecution, StoredExecution,
 };
+pub use launch::{Launch, Launched};
+pub use machines::{Machines, Target};
 pub use stats::EngineStats;

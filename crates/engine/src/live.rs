@@ -1,6 +1,7 @@
 //! The executions that are held in memory.
 
 use crate::journal::{ClosedExecution, ExecutionKey, JournalError, StartedExecution};
+use crate::parent::Parent;
 use crate::record::Folded;
 use crate::tokens::IssuedToken;
 use futures::future::AbortHandle;
@@ -73,6 +74,10 @@ pub(crate) struct Live {
     pub(crate) durable: bool,
     /// Entries that the journal refused in a row.
     pub(crate) refusals: u32,
+    /// Who started it, where an execution did.
+    pub(crate) parent: Option<Parent>,
+    /// Who wants to hear of its end; they hear by the sender's going, and look for themselves.
+    pub(crate) watchers: Vec<oneshot::Sender<()>>,
 }
 
 /// A call that is being made.
@@ -110,6 +115,8 @@ impl Live {
             gathered: Gathered::default(),
             durable: false,
             refusals: 0,
+            parent: None,
+            watchers: Vec::new(),
         }
     }
 
@@ -121,12 +128,13 @@ impl Live {
     }
 
     pub(crate) fn restore(&mut self, folded: Folded) {
-        let Folded { state, tokens, deaths, last_ms, records } = folded;
+        let Folded { state, tokens, deaths, last_ms, records, parent } = folded;
         self.state = state;
         self.tokens = tokens;
         self.deaths = deaths;
         self.last_ms = last_ms;
         self.records = records;
+        self.parent = parent;
         self.health = Health::Sound;
         self.durable = true;
     }

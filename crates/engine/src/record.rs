@@ -5,6 +5,7 @@
 //! The first line names the format, so that an older engine refuses what it cannot read.
 
 use crate::journal::Row;
+use crate::parent::Parent;
 use crate::tokens::IssuedToken;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,9 @@ pub(crate) struct TransitionRecord<'a> {
     /// The task whose token was answered with this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) answered: Option<TaskId>,
+    /// With the first transition of a child: who started it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) parent: Option<&'a Parent>,
 }
 
 fn no_items<T>(items: &&[T]) -> bool {
@@ -65,6 +69,8 @@ pub(crate) struct Checkpoint<'a> {
     pub(crate) tokens: &'a [IssuedToken],
     pub(crate) deaths: &'a BTreeMap<TaskId, i32>,
     pub(crate) last_ms: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) parent: Option<&'a Parent>,
 }
 
 /// Adds a record to an entry's payload. On an error the payload is as it was.
@@ -114,6 +120,8 @@ pub(crate) struct Folded {
     pub(crate) last_ms: i64,
     /// Records since the last checkpoint.
     pub(crate) records: usize,
+    /// Who started it, where an execution did.
+    pub(crate) parent: Option<Parent>,
 }
 
 #[derive(Deserialize)]
@@ -127,6 +135,7 @@ struct AnyRecord {
     redispatched: Vec<TaskId>,
     #[serde(default)]
     released: Vec<TaskId>,
+    parent: Option<Parent>,
     checkpoint: Option<OwnedCheckpoint>,
 }
 
@@ -137,6 +146,7 @@ struct OwnedCheckpoint {
     tokens: Vec<IssuedToken>,
     deaths: BTreeMap<TaskId, i32>,
     last_ms: i64,
+    parent: Option<Parent>,
 }
 
 /// Folds an execution's rows, oldest first, from its start or from a checkpoint on. Evaluates nothing.
@@ -162,11 +172,14 @@ impl Folded {
     fn take_up(&mut self, line: &[u8]) -> Result<(), Unreadable> {
         let record: AnyRecord = read(line)?;
         if let Some(checkpoint) = record.checkpoint {
-            let OwnedCheckpoint { state, tokens, deaths, last_ms } = checkpoint;
-            *self = Self { state, tokens, deaths, last_ms, records: 0 };
+            let OwnedCheckpoint { state, tokens, deaths, last_ms, parent } = checkpoint;
+            *self = Self { state, tokens, deaths, last_ms, records: 0, parent };
             return Ok(());
         }
         self.records += 1;
+        if record.parent.is_some() {
+            self.parent = record.parent;
+        }
         if let Some(change) = &record.change {
             self.state.apply(change);
         }

@@ -109,7 +109,7 @@ impl Inner {
                 hash: hash.to_owned(),
                 message: diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
             })?;
-        Ok(self.learn_definition(definition))
+        Ok(self.learn_definition(Arc::new(definition)))
     }
 
     /// Counts the death that its tasks in flight have met, dispatches them again, and sets the timers.

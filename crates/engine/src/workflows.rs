@@ -1,28 +1,34 @@
 //! The `Workflows` port.
 
-use crate::canonical;
 use crate::commit::NotTaken;
 use crate::dispatch::hide_token;
 use crate::engine::{Engine, Inner};
-use crate::journal::{JournalError, StartedExecution, StoredExecution};
+use crate::journal::{Forget, JournalError, StoredExecution};
 use crate::live::{Landing, Live, Slot};
 use crate::record;
 use crate::recovery::RestoreError;
 use serde_json::Value;
 use std::sync::Arc;
-use tenantry_asl::limits::PAYLOAD_DEPTH_MAX;
-use tenantry_asl::{Closed, Event, Identity};
-use tenantry_core::limits::PAYLOAD_BYTES_MAX;
+use std::time::Duration;
+use tenantry_asl::{Event, ExecutionState};
+use tenantry_core::limits::HISTORY_EVENTS_MAX;
 use tenantry_core::ports::{
-    Execution, ExecutionFilter, ExecutionPage, ExecutionStatus, HistoryEvent, HistoryPage, PortError,
-    StartOutcome, WorkflowError, Workflows,
+    Execution, ExecutionFilter, ExecutionPage, ExecutionStatus, ExecutionSummary, HistoryEvent, HistoryPage,
+    PortError, StartOutcome, WorkflowError, Workflows,
 };
-use tenantry_core::{BoxFuture, ExecutionId, TenantId, Timestamp};
+use tenantry_core::{BoxFuture, ExecutionId, Timestamp};
 use tokio::sync::oneshot;
 
-const PORT: &str = "workflows";
+pub(crate) const PORT: &str = "workflows";
 /// Rows of a history that are read at once.
 const HISTORY_ROWS: usize = 128;
+/// How long after its end an execution can be redriven.
+/// <https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html>
+const REDRIVABLE_PERIOD: Duration = Duration::from_secs(14 * 24 * 3600);
+/// How often an execution can be redriven. Same page.
+const REDRIVES_MAX: u32 = 1000;
+/// The events that a redrive itself writes, and the end.
+const REDRIVE_EVENTS_MIN: u64 = 2;
 
 impl Workflows for Engine {
     fn start<'a>(
@@ -70,90 +76,27 @@ impl Workflows for Engine {
     }
 }
 
+impl Engine {
+    /// Forgets the closed executions of a machine that was deleted, and those of its Map Runs' children: their rows go,
+    /// and their names are free. Open ones go on.
+    ///
+    /// # Errors
+    /// [`WorkflowError::Port`] where the journal does not answer; what was forgotten before stays forgotten.
+    pub async fn forget_machine(&self, name: &str) -> Result<(), WorkflowError> {
+        let which = Forget::Machine(name.to_owned());
+        self.0.journal.forget(which, Timestamp::from_millis(i64::MAX)).await.map(drop).map_err(refused)
+    }
+
+    /// Forgets the Express executions that ended before that time; answers how many.
+    ///
+    /// # Errors
+    /// As [`Engine::forget_machine`].
+    pub async fn forget_express(&self, ended_before: Timestamp) -> Result<u64, WorkflowError> {
+        self.0.journal.forget(Forget::Express, ended_before).await.map_err(refused)
+    }
+}
+
 impl Inner {
-    async fn start(self: &Arc<Self>, id: &ExecutionId, input: Value) -> Result<StartOutcome, WorkflowError> {
-        self.refuse_when_closing()?;
-        let definition = self
-            .workflows
-            .get(id.workflow())
-            .ok_or_else(|| WorkflowError::UnknownWorkflow(id.workflow().to_owned()))?;
-        if canonical::bytes(&input) > PAYLOAD_BYTES_MAX {
-            return Err(WorkflowError::InputTooLarge);
-        }
-        if canonical::depth(&input) > PAYLOAD_DEPTH_MAX {
-            let message = format!("the input is nested deeper than {PAYLOAD_DEPTH_MAX} levels; flatten it");
-            return Err(WorkflowError::Port(PortError::Refused { port: PORT, message }));
-        }
-        let started = StartedExecution {
-            id: id.clone(),
-            tenant_id: input
-                .get("tenantId")
-                .and_then(Value::as_str)
-                .and_then(|text| text.parse::<TenantId>().ok()),
-            definition_hash: definition.hash().to_owned(),
-            input_hash: canonical::hash(&input),
-            at: self.clock.now(),
-        };
-        let input_hash = started.input_hash.clone();
-        let event = Event::Started { input, identity: identity(id) };
-        let slot = Slot::new(self.journal.next_key(), id.clone(), Live::new(Arc::clone(definition)));
-        let (flight, durable) = {
-            let mut live = slot.lock();
-            live.last_ms = started.at.as_millis();
-            live.gathered.started = Some(started);
-            // In the map before its timers may fire.
-            self.slots.insert(Arc::clone(&slot));
-            if let Err(error) = self.advance(&slot, &mut live, &event, None) {
-                self.retire(&slot, &mut live);
-                return Err(not_taken(error));
-            }
-            let (sender, durable) = oneshot::channel();
-            live.gathered.waiters.push(sender);
-            (self.take_off(&slot, &mut live), durable)
-        };
-        self.spawn(flight);
-        match landed(durable).await {
-            Ok(()) => Ok(StartOutcome::Started),
-            Err(JournalError::NameTaken) => {
-                let existing = self.find(id).await?;
-                let same = existing.input_hash == input_hash;
-                Ok(if same && existing.summary.status == ExecutionStatus::Running {
-                    StartOutcome::AlreadyRunning
-                } else {
-                    StartOutcome::NameTaken
-                })
-            }
-            Err(error) => Err(refused(error)),
-        }
-    }
-
-    async fn describe(&self, id: &ExecutionId) -> Result<Execution, WorkflowError> {
-        // The rows are read after the summary, so they may tell of a later moment: the summary decides.
-        let stored = self.find(id).await?;
-        let folded = self.fold(stored.key).await.map_err(unreadable)?;
-        let input = folded.state.input().cloned().unwrap_or_default();
-        let mut execution = Execution {
-            input,
-            output: None,
-            error: None,
-            cause: None,
-            definition_hash: stored.definition_hash,
-            summary: stored.summary,
-        };
-        if execution.summary.status != ExecutionStatus::Running {
-            match folded.state.closed() {
-                Some(Closed::Succeeded { output }) => execution.output = Some(output.clone()),
-                Some(Closed::Failed { error, cause } | Closed::Aborted { error, cause }) => {
-                    execution.error.clone_from(error);
-                    execution.cause.clone_from(cause);
-                }
-                Some(Closed::TimedOut) | None => {}
-            }
-        }
-        execution.output.iter_mut().for_each(hide_token);
-        Ok(execution)
-    }
-
     async fn history(
         &self,
         id: &ExecutionId,
@@ -245,11 +188,13 @@ impl Inner {
             wait(landing).await?;
             stored = self.find(id).await?;
         }
-        refuse_redrive_of(id, stored.summary.status)?;
-        if self.slots.get(stored.key).is_some() {
+        if stored.summary.status != ExecutionStatus::Running && self.slots.get(stored.key).is_some() {
             return Err(not_taken(NotTaken::Lost));
         }
         let folded = self.fold(stored.key).await.map_err(unreadable)?;
+        if let Some(why) = redrive_refusal(&stored.summary, &folded.state, self.clock.now()) {
+            return Err(WorkflowError::WrongState(format!("{why}: {id}")));
+        }
         let definition = self.definition(&stored.definition_hash).await.map_err(unreadable)?;
         let slot = Slot::new(stored.key, id.clone(), Live::restored(definition, folded));
         let (flight, durable) = {
@@ -272,12 +217,12 @@ impl Inner {
         wait(durable).await
     }
 
-    async fn find(&self, id: &ExecutionId) -> Result<StoredExecution, WorkflowError> {
+    pub(crate) async fn find(&self, id: &ExecutionId) -> Result<StoredExecution, WorkflowError> {
         let found = self.journal.find(id).await.map_err(refused)?;
         found.ok_or_else(|| WorkflowError::UnknownExecution(id.clone()))
     }
 
-    fn refuse_when_closing(&self) -> Result<(), WorkflowError> {
+    pub(crate) fn refuse_when_closing(&self) -> Result<(), WorkflowError> {
         if self.is_closing() {
             return Err(refused(JournalError::Unavailable("the engine is shutting down".to_owned())));
         }
@@ -285,25 +230,29 @@ impl Inner {
     }
 }
 
-fn refuse_redrive_of(id: &ExecutionId, status: ExecutionStatus) -> Result<(), WorkflowError> {
-    let stands = match status {
-        ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted => return Ok(()),
-        ExecutionStatus::Running => "is running",
-        ExecutionStatus::Succeeded => "succeeded",
-    };
-    Err(WorkflowError::WrongState(format!(
-        "the execution {id} {stands}; only one that failed, timed out or was stopped can be redriven"
-    )))
-}
-
-fn identity(id: &ExecutionId) -> Identity {
-    Identity {
-        execution_id: id.to_string(),
-        execution_name: id.name().to_owned(),
-        role_arn: String::new(),
-        state_machine_id: id.workflow().to_owned(),
-        state_machine_name: id.workflow().to_owned(),
-        ..Identity::default()
+/// Why an execution cannot be redriven now, in Step Functions' words.
+/// <https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html>
+pub(crate) fn redrive_refusal(
+    summary: &ExecutionSummary,
+    state: &ExecutionState,
+    now: Timestamp,
+) -> Option<&'static str> {
+    match summary.status {
+        ExecutionStatus::Running => return Some("Execution is RUNNING and cannot be redriven"),
+        ExecutionStatus::Succeeded => return Some("Execution is SUCCEEDED and cannot be redriven"),
+        ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted => {}
+    }
+    let ended_at = summary.ended_at.unwrap_or(summary.started_at);
+    if summary.id.express().is_some() {
+        Some("Execution is an Express execution and cannot be redriven")
+    } else if now > ended_at.saturating_add(REDRIVABLE_PERIOD) {
+        Some("Execution redrivable period exceeded")
+    } else if state.last_event_id() + REDRIVE_EVENTS_MIN > HISTORY_EVENTS_MAX {
+        Some("Execution history event limit exceeded")
+    } else if summary.redrive_count >= REDRIVES_MAX {
+        Some("Execution redrive count limit exceeded")
+    } else {
+        None
     }
 }
 
@@ -325,7 +274,7 @@ async fn wait(durable: Option<oneshot::Receiver<Result<(), JournalError>>>) -> R
     }
 }
 
-fn refused(error: JournalError) -> WorkflowError {
+pub(crate) fn refused(error: JournalError) -> WorkflowError {
     WorkflowError::Port(port_error(PORT, error))
 }
 
@@ -339,18 +288,18 @@ pub(crate) fn port_error(port: &'static str, error: JournalError) -> PortError {
     }
 }
 
-fn unreadable(error: RestoreError) -> WorkflowError {
+pub(crate) fn unreadable(error: RestoreError) -> WorkflowError {
     match error {
         RestoreError::Journal(error) => refused(error),
         other => WorkflowError::Port(PortError::Damaged { port: PORT, message: other.to_string() }),
     }
 }
 
-fn standing_still() -> WorkflowError {
+pub(crate) fn standing_still() -> WorkflowError {
     WorkflowError::Port(not_taken_error(PORT, NotTaken::Faulted))
 }
 
-fn not_taken(error: NotTaken) -> WorkflowError {
+pub(crate) fn not_taken(error: NotTaken) -> WorkflowError {
     WorkflowError::Port(not_taken_error(PORT, error))
 }
 

@@ -55,6 +55,7 @@ async fn list_executions(api: ApiState, Params(params): Params<ExecutionParams>)
         workflow: params.workflow,
         status: word("status", params.status.as_deref(), &known)?,
         tenant_id: parsed("tenant", params.tenant.as_deref())?,
+        name_prefix: None,
     };
     let page = PageRequest { limit: params.limit, cursor: params.cursor };
     ok(&api.app().executions(&ExecutionsRequest { filter, page }).await?)

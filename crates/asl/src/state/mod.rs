@@ -92,6 +92,11 @@ impl ExecutionState {
         self.start.as_deref().map(|start| start.at_ms)
     }
 
+    /// When it was last redriven, in milliseconds since the Unix epoch; `None` where it never was.
+    pub fn redriven_at_ms(&self) -> Option<i64> {
+        self.redriven_at_ms
+    }
+
     /// How often it was redriven.
     pub fn redrive_count(&self) -> u64 {
         self.redrive_count

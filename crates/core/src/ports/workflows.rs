@@ -113,9 +113,11 @@ pub struct ExecutionFilter {
     pub status: Option<ExecutionStatus>,
     /// Only this tenant.
     pub tenant_id: Option<crate::TenantId>,
+    /// Only names that begin with this.
+    pub name_prefix: Option<String>,
 }
 
-/// A page, newest start first.
+/// A page, newest start first. Express executions are in none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ExecutionPage {
     /// The executions.

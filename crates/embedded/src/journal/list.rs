@@ -10,9 +10,9 @@ use tenantry_engine::JournalError;
 
 /// What a cursor is bound to.
 fn list_name(filter: &ExecutionFilter) -> String {
-    let ExecutionFilter { workflow, status, tenant_id } = filter;
+    let ExecutionFilter { workflow, status, tenant_id, name_prefix } = filter;
     // Debug quotes the texts, so that no two filters have one name.
-    format!("executions {workflow:?} {status:?} {tenant_id:?}")
+    format!("executions {workflow:?} {status:?} {tenant_id:?} {name_prefix:?}")
 }
 
 /// The conditions of a filter, and their values from `?3` on. Without statistics SQLite cannot know which index is the
@@ -42,6 +42,14 @@ fn conditions(filter: &ExecutionFilter) -> (String, Vec<Value>) {
     if filter.status == Some(ExecutionStatus::Succeeded) {
         sql.push_str(" AND +e.status = 'succeeded'");
     }
+    if let Some(prefix) = &filter.name_prefix {
+        sql.push_str(&format!(" AND +e.name >= ?{} AND +e.name < ?{}", values.len() + 3, values.len() + 4));
+        values.push(Value::Text(prefix.clone()));
+        // Greater than all that a name may hold.
+        values.push(Value::Text(format!("{prefix}\u{10ffff}")));
+    }
+    // Names of Express executions alone hold a colon.
+    sql.push_str(" AND instr(e.name, ':') = 0");
     (sql, values)
 }
 
@@ -112,7 +120,7 @@ mod tests {
                 ExecutionFilter {
                     status: Some(ExecutionStatus::Failed),
                     workflow: workflow.clone(),
-                    tenant_id: None,
+                    ..Default::default()
                 },
                 "executions_by_status",
             ),
@@ -120,12 +128,25 @@ mod tests {
                 ExecutionFilter {
                     status: Some(ExecutionStatus::Succeeded),
                     workflow: workflow.clone(),
-                    tenant_id: None,
+                    ..Default::default()
                 },
                 "executions_by_workflow",
             ),
             (
-                ExecutionFilter { status: Some(ExecutionStatus::Failed), workflow, tenant_id: tenant },
+                ExecutionFilter {
+                    workflow: workflow.clone(),
+                    name_prefix: Some("run-".to_owned()),
+                    ..Default::default()
+                },
+                "executions_by_workflow",
+            ),
+            (
+                ExecutionFilter {
+                    status: Some(ExecutionStatus::Failed),
+                    workflow,
+                    tenant_id: tenant,
+                    name_prefix: None,
+                },
                 "executions_by_tenant",
             ),
         ] {

@@ -22,9 +22,9 @@ use sessions::{Session, Sessions};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tenantry_core::ports::{ExecutionFilter, ExecutionPage};
-use tenantry_core::{BoxFuture, ExecutionId, TenantId};
+use tenantry_core::{BoxFuture, ExecutionId, TenantId, Timestamp};
 use tenantry_engine::{
-    Definitions, Entry, ExecutionKey, Journal, JournalError, Row, RowPage, StoredExecution,
+    Definitions, Entry, ExecutionKey, Forget, Journal, JournalError, Row, RowPage, StoredExecution,
 };
 
 /// The journal. Clones share it.
@@ -179,5 +179,9 @@ impl Journal for EmbeddedJournal {
         limit: usize,
     ) -> BoxFuture<'_, Result<ExecutionPage, JournalError>> {
         Box::pin(self.list_page(filter, after, limit))
+    }
+
+    fn forget(&self, which: Forget, ended_before: Timestamp) -> BoxFuture<'_, Result<u64, JournalError>> {
+        Box::pin(self.forget_all(which, ended_before))
     }
 }

@@ -7,7 +7,7 @@ use super::EmbeddedJournal;
 use crate::store::Abort;
 use rusqlite::{OptionalExtension as _, Transaction};
 use tenantry_core::Timestamp;
-use tenantry_engine::{ExecutionKey, JournalError};
+use tenantry_engine::{ExecutionKey, Forget, JournalError};
 
 /// Most records that one read looks at, and that one write forgets.
 const RECORDS_PER_BATCH: usize = 256;
@@ -26,9 +26,13 @@ impl EmbeddedJournal {
     /// # Errors
     /// [`JournalError::Unavailable`]; what was forgotten before it stays forgotten.
     pub async fn forget_closed_before(&self, before: Timestamp) -> Result<u64, JournalError> {
+        self.forget_all(Forget::All, before).await
+    }
+
+    pub(super) async fn forget_all(&self, which: Forget, before: Timestamp) -> Result<u64, JournalError> {
         let (mut after, mut forgotten) = (0, 0);
         self.delete_forgotten().await?;
-        while let Some((last, ended)) = self.ended_before(after, before).await? {
+        while let Some((last, ended)) = self.ended_before(&which, after, before).await? {
             after = last;
             if !ended.is_empty() {
                 forgotten += self.forget(ended, before).await?;
@@ -42,18 +46,32 @@ impl EmbeddedJournal {
     /// only younger ones follow: keys ascend in the order of starts.
     async fn ended_before(
         &self,
+        which: &Forget,
         after: ExecutionKey,
         before: Timestamp,
     ) -> Result<Option<(ExecutionKey, Vec<ExecutionKey>)>, JournalError> {
+        let (condition, machine) = match which {
+            Forget::All => ("", None),
+            Forget::Express => (" AND instr(name, ':') > 0", None),
+            // A Map Run's children have the machine's name and a slash before the label; `0` follows the slash.
+            Forget::Machine(name) => {
+                (" AND (workflow = ?3 OR workflow >= ?3 || '/' AND workflow < ?3 || '0')", Some(name.clone()))
+            }
+        };
+        let sql = format!(
+            "SELECT key, started_at, ended_at FROM executions WHERE key > ?1{condition} ORDER BY key LIMIT ?2"
+        );
         let records: Vec<(ExecutionKey, i64, Option<i64>)> = self
             .read(move |connection| {
-                let mut statement = connection.prepare_cached(
-                    "SELECT key, started_at, ended_at FROM executions WHERE key > ?1 ORDER BY key LIMIT ?2",
-                )?;
-                let rows = statement.query_map((after, RECORDS_PER_BATCH), |row| {
-                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-                })?;
-                Ok(rows.collect::<Result<_, _>>()?)
+                let mut statement = connection.prepare_cached(&sql)?;
+                let of = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+                let rows = match machine {
+                    None => statement.query_map((after, RECORDS_PER_BATCH), of)?.collect::<Result<_, _>>()?,
+                    Some(machine) => statement
+                        .query_map((after, RECORDS_PER_BATCH, machine), of)?
+                        .collect::<Result<_, _>>()?,
+                };
+                Ok(rows)
             })
             .await?;
         let limit = before.as_millis();

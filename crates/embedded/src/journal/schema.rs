@@ -12,8 +12,9 @@ use tenantry_engine::{JournalError, StoredExecution};
 /// that `executions` with its indexes is written at start and end alone.
 ///
 /// `executions.key` is never used twice, also after the newest were deleted. Its indexes end in the key by themselves.
-/// Few executions are in another state than `succeeded`, so that index is small; for `succeeded` the table is walked.
-pub(super) const SCHEMA: &[&str] = &["CREATE TABLE journal (
+/// `express_executions` finds those that are forgotten soon. Few executions are in another state than `succeeded`, so that index is small; for `succeeded` the table is walked.
+pub(super) const SCHEMA: &[&str] = &[
+    "CREATE TABLE journal (
     seq INTEGER PRIMARY KEY,
     execution INTEGER NOT NULL,
     prev INTEGER NOT NULL,
@@ -48,7 +49,9 @@ CREATE TABLE forgotten_executions (
 CREATE TABLE definitions (
     hash TEXT PRIMARY KEY,
     text TEXT NOT NULL
-) STRICT"];
+) STRICT",
+    "CREATE INDEX express_executions ON executions (key) WHERE instr(name, ':') > 0",
+];
 
 /// The columns of `executions e` that [`stored`] reads, in its order.
 pub(super) const COLUMNS: &str = "e.key, e.workflow, e.name, e.tenant_id, e.status, e.started_at, e.ended_at, \

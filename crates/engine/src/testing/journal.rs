@@ -1,5 +1,5 @@
 use crate::journal::{
-    Definitions, Entry, ExecutionKey, Journal, JournalError, Row, RowPage, StoredExecution,
+    Definitions, Entry, ExecutionKey, Forget, Journal, JournalError, Row, RowPage, StoredExecution,
 };
 use std::collections::{HashMap, VecDeque};
 use std::future::{pending, poll_fn};
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use tenantry_asl::{ExecutionState, TaskId};
 use tenantry_core::ports::{ExecutionFilter, ExecutionPage, ExecutionStatus, ExecutionSummary};
-use tenantry_core::{BoxFuture, ExecutionId};
+use tenantry_core::{BoxFuture, ExecutionId, Timestamp};
 
 /// How often an append's future is polled before it syncs: what arrives meanwhile goes into the same batch.
 const POLLS_PER_SYNC: u32 = 3;
@@ -374,10 +374,30 @@ impl Journal for MemoryJournal {
                 && filter.workflow.as_deref().is_none_or(|workflow| summary.id.workflow() == workflow)
                 && filter.status.is_none_or(|status| summary.status == status)
                 && filter.tenant_id.as_ref().is_none_or(|tenant| summary.tenant_id.as_ref() == Some(tenant))
+                && filter.name_prefix.as_deref().is_none_or(|prefix| summary.id.name().starts_with(prefix))
+                && summary.id.express().is_none()
         });
         let taken: Vec<_> = matching.by_ref().take(limit).collect();
         let next = matching.next().and(taken.last()).map(|(index, _)| index.to_string());
         let items = taken.into_iter().map(|(_, durable)| durable.stored.summary.clone()).collect();
         Box::pin(async { Ok(ExecutionPage { items, next }) })
+    }
+
+    fn forget(&self, which: Forget, ended_before: Timestamp) -> BoxFuture<'_, Result<u64, JournalError>> {
+        let mut store = self.store();
+        let before = store.executions.len();
+        store.executions.retain(|durable| {
+            let ExecutionSummary { id, ended_at, .. } = &durable.stored.summary;
+            let meant = match &which {
+                Forget::All => true,
+                Forget::Express => id.express().is_some(),
+                Forget::Machine(name) => {
+                    id.workflow() == name || id.map_run_child().is_some_and(|(machine, _)| machine == name)
+                }
+            };
+            !(meant && ended_at.is_some_and(|at| at < ended_before))
+        });
+        let forgotten = (before - store.executions.len()) as u64;
+        Box::pin(async move { Ok(forgotten) })
     }
 }

@@ -2,11 +2,13 @@
 //! that watches what reaches it.
 
 mod clock;
+mod documents;
 mod ids;
 mod journal;
 mod world;
 
 pub use clock::SimClock;
+pub use documents::{MemoryDocuments, documents_contract};
 pub use ids::SeqIds;
 pub use journal::{Crash, CrashPoint, MemoryJournal};
 pub use world::{Reply, Seen, World};

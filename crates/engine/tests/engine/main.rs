@@ -3,6 +3,7 @@
 
 mod bench;
 mod deaths;
+mod documents;
 mod durability;
 mod ends;
 mod faults;
