@@ -19,3 +19,7 @@ pub const NO_CHOICE_MATCHED: &str = "States.NoChoiceMatched";
 pub const BRANCH_FAILED: &str = "States.BranchFailed";
 /// The execution cannot go on; never caught.
 pub const RUNTIME: &str = "States.Runtime";
+/// A ResultPath cannot be applied to the state's input.
+pub const RESULT_PATH_MATCH_FAILURE: &str = "States.ResultPathMatchFailure";
+/// An intrinsic function in a payload template cannot do what it is asked for.
+pub const INTRINSIC_FAILURE: &str = "States.IntrinsicFailure";

@@ -16,6 +16,7 @@ mod expression;
 mod hex;
 mod history;
 mod jsonata;
+mod jsonpath;
 pub mod limits;
 mod random;
 mod state;
