@@ -2,7 +2,6 @@
 
 pub(crate) mod model;
 mod parse;
-pub(crate) mod paths;
 pub(crate) mod retry;
 mod source;
 

@@ -2,7 +2,7 @@
 
 use super::RuleIo;
 use crate::Expression;
-use crate::definition::paths::Path;
+use crate::jsonpath::Path;
 use std::sync::Arc;
 
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! How a state makes its input, output and variables: one form per query language.
 
 use crate::Template;
-use crate::definition::paths::{Intrinsic, Path, PayloadTemplate, ReferencePath};
+use crate::jsonpath::{Intrinsic, Path, PayloadTemplate, ReferencePath};
 use crate::state::Payload;
 
 /// The fields of a state that any state may have.

@@ -2,7 +2,7 @@
 
 use super::{Amount, Computed};
 use crate::definition::Definition;
-use crate::definition::paths::Path;
+use crate::jsonpath::Path;
 use crate::{Expression, Template};
 use std::sync::Arc;
 

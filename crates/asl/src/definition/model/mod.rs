@@ -12,7 +12,7 @@ pub(crate) use io::{
 pub(crate) use map::{Items, Map};
 pub(crate) use task::{Resource, ResourceKind, Task, WaitsFor};
 
-use super::paths::Path;
+use crate::jsonpath::Path;
 use super::{TaskInfo, retry::Catcher, retry::Retrier};
 use crate::{Expression, Template};
 use std::collections::{BTreeMap, HashMap};
