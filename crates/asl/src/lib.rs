@@ -15,6 +15,7 @@ mod event;
 mod expression;
 mod hex;
 mod history;
+pub mod items;
 mod jsonata;
 mod jsonpath;
 pub mod limits;

@@ -1,0 +1,5 @@
+//! What readers, batches and writers do.
+
+mod batches;
+mod readers;
+mod writers;
