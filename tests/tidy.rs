@@ -61,6 +61,16 @@ fn arrows_point_one_way() {
         ("tenantry-embedded", &["tenantry-core", "tenantry-engine", "tenantry-events"]),
         ("tenantry-contract", &["tenantry-core"]),
         (
+            "tenantry-conformance",
+            &[
+                "tenantry-asl",
+                "tenantry-core",
+                "tenantry-engine",
+                "tenantry-events",
+                "tenantry-stepfunctions",
+            ],
+        ),
+        (
             "tenantry",
             &[
                 "tenantry-api",

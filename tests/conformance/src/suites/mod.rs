@@ -1,0 +1,4 @@
+//! The files beside the executions: patterns, the JSONata suite, definitions.
+
+pub(crate) mod definitions;
+pub(crate) mod patterns;
