@@ -35,7 +35,9 @@ pub use expression::Expression;
 pub(crate) use expression::Template;
 pub use history::HistoryEvent;
 pub use jsonata::JsonataEvaluator;
-pub use state::{Change, ExecutionState, Variables};
+pub use state::{
+    Change, ExecutionState, MapChild, MapRunCounts, MapRunStatus, MapRunView, Variables,
+};
 pub use step::step;
 pub use transition::{Env, Transition};
 

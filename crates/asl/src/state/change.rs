@@ -1,6 +1,8 @@
 //! What one step changes: the frames, tasks and timers that it touched, and no more.
 
-use super::{Activity, ExecutionState, Frame, FrameId, Payload, Start, TaskEntry, Variables};
+use super::{
+    Activity, ExecutionState, Frame, FrameId, MapRunChange, MapRunId, Payload, Start, TaskEntry, Variables,
+};
 use crate::{Closed, PendingTask, TaskId, TimerKey, entries};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -29,6 +31,8 @@ pub struct Change {
     /// `None` clears.
     #[serde(default, with = "entries", skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) timers: BTreeMap<TimerKey, Option<i64>>,
+    #[serde(default, with = "entries", skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) map_runs: BTreeMap<MapRunId, MapRunChange>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) closed: Option<Closed>,
 }
@@ -93,6 +97,7 @@ impl Change {
             && self.frames.is_empty()
             && self.tasks.is_empty()
             && self.timers.is_empty()
+            && self.map_runs.is_empty()
             && self.closed.is_none()
     }
 
@@ -143,6 +148,9 @@ impl Change {
                 Some(at_ms) => state.timers.insert(key, at_ms),
                 None => state.timers.remove(&key),
             };
+        }
+        for (&id, change) in &self.map_runs {
+            change.fold_into(id, &mut state.map_runs);
         }
         if let Some(closed) = &self.closed {
             state.closed = Some(closed.clone());

@@ -70,6 +70,11 @@ pub(crate) enum Activity {
     },
     /// The child frames run.
     Fan(Fan),
+    /// The child executions of a distributed Map run.
+    MapRun {
+        /// The Map Run.
+        run: u64,
+    },
     /// A branch or iteration reached its end.
     Succeeded {
         /// Its output.

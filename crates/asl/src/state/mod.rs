@@ -2,10 +2,16 @@
 
 mod change;
 mod frame;
+mod map_run;
+mod map_views;
 
 pub use change::Change;
 pub(crate) use change::{FrameChange, FramePatch, TaskChange};
 pub(crate) use frame::{Activity, Fan, Frame, FrameId, ROOT};
+pub(crate) use map_run::{About, Child, Dataset, Failed, Head, MapRun, MapRunChange, MapRunId, Phase};
+pub use map_run::{MapRunCounts, MapRunStatus};
+pub use map_views::{MapChild, MapRunView};
+pub(crate) use map_views::{map_run_arn, uuid_of};
 
 use crate::{Closed, Identity, PendingTask, TaskId, Timer, TimerKey, entries};
 use serde::{Deserialize, Serialize};
@@ -56,6 +62,8 @@ pub struct ExecutionState {
     pub(crate) tasks: BTreeMap<TaskId, TaskEntry>,
     #[serde(with = "entries")]
     pub(crate) timers: BTreeMap<TimerKey, i64>,
+    #[serde(default, with = "entries", skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) map_runs: BTreeMap<MapRunId, MapRun>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) closed: Option<Closed>,
 }

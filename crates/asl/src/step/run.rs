@@ -1,6 +1,9 @@
 //! A copy-on-write view of the state, and the change that it amounts to.
 
-use crate::state::{Activity, Change, Frame, FrameChange, FrameId, FramePatch, Payload, Start, TaskChange};
+use crate::state::{
+    Activity, Change, Frame, FrameChange, FrameId, FramePatch, MapRunChange, MapRunId, Payload, Start,
+    TaskChange,
+};
 use crate::{
     Action, Closed, Definition, Env, ExecutionState, HistoryEvent, PendingTask, TaskId, Timer, TimerKey,
     Transition,
@@ -55,6 +58,8 @@ pub(super) struct Run<'a> {
     frames: BTreeMap<FrameId, Option<Frame>>,
     tasks: BTreeMap<TaskId, TaskChange>,
     timers: BTreeMap<TimerKey, Option<i64>>,
+    /// Touched Map Runs.
+    pub(super) map_runs: BTreeMap<MapRunId, MapRunChange>,
     /// Tasks to dispatch and to abandon, in order.
     dispatches: Vec<Action>,
 }
@@ -81,6 +86,7 @@ impl<'a> Run<'a> {
             frames: BTreeMap::new(),
             tasks: BTreeMap::new(),
             timers: BTreeMap::new(),
+            map_runs: BTreeMap::new(),
             dispatches: Vec::new(),
         }
     }
@@ -274,6 +280,7 @@ impl<'a> Run<'a> {
             redriven_at_ms: self.redriven.then_some(self.env.now_ms),
             tasks: self.tasks,
             timers: self.timers,
+            map_runs: self.map_runs,
             closed: self.closed,
         };
         Transition { change, history: self.history, actions }
