@@ -11,6 +11,8 @@ pub struct Expression {
     pub(crate) source: String,
     pub(crate) ast: AstNode,
     pub(crate) needs: Needs,
+    /// The state machine's variables that it reads, as written: sorted, each once.
+    pub(crate) variables: Vec<String>,
     /// Set where it is nothing but a variable and the names of fields: read without JSONata.
     pub(crate) path: Option<Vec<String>>,
 }

@@ -12,6 +12,8 @@ pub(crate) struct Needs {
     pub(crate) all_states: bool,
     /// Every other `$name` that is read or called.
     pub(crate) names: BTreeSet<String>,
+    /// Those of `names` that are read as values, not called.
+    pub(crate) read: BTreeSet<String>,
     /// Every name that the expression itself binds.
     pub(crate) bound: BTreeSet<String>,
 }
@@ -41,6 +43,7 @@ impl Needs {
             AstNode::Variable(name) if name == "states" => self.all_states = true,
             AstNode::Variable(name) if !name.is_empty() => {
                 self.names.insert(name.clone());
+                self.read.insert(name.clone());
             }
             AstNode::Function { name, .. } => {
                 self.names.insert(name.clone());

@@ -31,13 +31,14 @@ pub(crate) fn compile(source: &str) -> Result<Expression, CompileError> {
     if let Some(reference) = top_level_reference(&ast) {
         return Err(CompileError::TopLevel { source_text: source_text(), reference });
     }
-    let bound = Needs::of(&ast).bound;
+    let Needs { bound, read, .. } = Needs::of(&ast);
     if let Some(name) = RESERVED.iter().find(|name| bound.contains(**name)) {
         return Err(CompileError::Reserved { source_text: source_text(), name: (*name).to_owned() });
     }
     let path = as_path(&ast);
     let ast = harden(ast);
-    Ok(Expression { source: source_text(), needs: Needs::of(&ast), ast, path })
+    let variables = read.difference(&bound).cloned().collect();
+    Ok(Expression { source: source_text(), needs: Needs::of(&ast), variables, ast, path })
 }
 
 fn plain(message: &str) -> String {
