@@ -17,9 +17,12 @@ pub const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
 pub const NO_CHOICE_MATCHED: &str = "States.NoChoiceMatched";
 /// A branch of a Parallel state failed.
 pub const BRANCH_FAILED: &str = "States.BranchFailed";
+/// More of a distributed Map's items failed than it tolerates.
+pub const EXCEED_TOLERATED_FAILURE_THRESHOLD: &str = "States.ExceedToleratedFailureThreshold";
 /// The execution cannot go on; never caught.
 pub const RUNTIME: &str = "States.Runtime";
-/// A ResultPath cannot be applied to the state's input.
-pub const RESULT_PATH_MATCH_FAILURE: &str = "States.ResultPathMatchFailure";
+/// A ResultPath or an ItemsPath cannot be applied to the input. What AWS's documentation calls
+/// `States.ResultPathMatchFailure`; this is what it gives.
+pub const REFERENCE_PATH_CONFLICT: &str = "States.ReferencePathConflict";
 /// An intrinsic function in a payload template cannot do what it is asked for.
 pub const INTRINSIC_FAILURE: &str = "States.IntrinsicFailure";

@@ -24,9 +24,13 @@ pub(crate) struct PathError {
 /// What kept a path from giving a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PathErrorKind {
-    /// A member that is not there, or a member of what is no object. With what is said of it: `No results for path:
-    /// $['a']`.
-    Missing(String),
+    /// A member that is not there, or a member of what is no object.
+    Missing {
+        /// What is said of it: `No results for path: $['a']`.
+        detail: String,
+        /// The member's name.
+        step: String,
+    },
     /// An index beyond an array's end. With what is said of it, as above.
     OutOfBounds(String),
     /// An index into what is no array, a function of what it cannot take. With what is said of it.
@@ -48,13 +52,9 @@ impl PathError {
     /// field 'y.$' could not be found in the input '{…}'`. For a path into the context object, that is the input.
     pub(crate) fn specified_for(&self, field: &str, scope: &Scope<'_>) -> String {
         match &self.kind {
-            PathErrorKind::Missing(_) | PathErrorKind::OutOfBounds(_) | PathErrorKind::Variable(_) => {
+            PathErrorKind::Missing { .. } | PathErrorKind::OutOfBounds(_) | PathErrorKind::Variable(_) => {
                 let path = &self.path;
-                let searched = if path.starts_with("$$") {
-                    scope.context.value().to_string()
-                } else {
-                    scope.input.to_string()
-                };
+                let searched = self.searched(scope);
                 format!(
                     "The JSONPath '{path}' specified for the field '{field}' could not be found in the input '{searched}'"
                 )
@@ -69,7 +69,7 @@ impl PathError {
     /// What is wrong, without the path: `No results for path: $['x']`.
     pub(crate) fn detail(&self) -> String {
         match &self.kind {
-            PathErrorKind::Missing(detail)
+            PathErrorKind::Missing { detail, .. }
             | PathErrorKind::OutOfBounds(detail)
             | PathErrorKind::Mismatch(detail) => detail.clone(),
             PathErrorKind::Variable(name) => format!("The variable '{name}' is not assigned"),
@@ -81,7 +81,22 @@ impl PathError {
     pub(crate) fn is_missing(&self) -> bool {
         matches!(
             self.kind,
-            PathErrorKind::Missing(_) | PathErrorKind::OutOfBounds(_) | PathErrorKind::Mismatch(_)
+            PathErrorKind::Missing { .. } | PathErrorKind::OutOfBounds(_) | PathErrorKind::Mismatch(_)
         )
+    }
+
+    /// What AWS says where the path must be a reference path and leads nowhere: ItemsPath. `Unable to apply step "x"
+    /// to input {…}`, and the error is [`crate::errors::REFERENCE_PATH_CONFLICT`].
+    pub(crate) fn unable_to_apply(&self, scope: &Scope<'_>) -> String {
+        match &self.kind {
+            PathErrorKind::Missing { step, .. } => {
+                format!("Unable to apply step \"{step}\" to input {}", self.searched(scope))
+            }
+            _ => format!("Unable to apply ReferencePath {} to input {}", self.path, self.searched(scope)),
+        }
+    }
+
+    fn searched(&self, scope: &Scope<'_>) -> String {
+        if self.path.starts_with("$$") { scope.context.value().to_string() } else { scope.input.to_string() }
     }
 }

@@ -125,9 +125,6 @@ pub(super) fn path(text: &str) -> Result<(Root, Vec<Token>), PathSyntax> {
 /// A whole path that stands within that many filters and functions.
 pub(super) fn nested_path(text: &str, depth: usize) -> Result<(Root, Vec<Token>), PathSyntax> {
     let mut cursor = Cursor::new(text, depth);
-    if depth > NESTING_DEPTH_MAX {
-        return Err(cursor.error("too many filters and functions within each other"));
-    }
     let root = root(&mut cursor)?;
     Ok((root, tokens(&mut cursor)?))
 }
@@ -160,6 +157,9 @@ fn is_variable_name(name: &str) -> bool {
 
 /// What follows a path's root, to the end of the text.
 pub(super) fn tokens(cursor: &mut Cursor<'_>) -> Result<Vec<Token>, PathSyntax> {
+    if cursor.depth > NESTING_DEPTH_MAX {
+        return Err(cursor.error("too many filters and functions within each other"));
+    }
     let mut tokens = Vec::new();
     while let Some(here) = cursor.peek() {
         if matches!(tokens.last(), Some(Token::Function(_))) {

@@ -23,7 +23,7 @@ pub(crate) struct ReferenceError {
 
 impl ReferenceError {
     /// The error's name.
-    pub(crate) const NAME: &'static str = errors::RESULT_PATH_MATCH_FAILURE;
+    pub(crate) const NAME: &'static str = errors::REFERENCE_PATH_CONFLICT;
 }
 
 impl ReferencePath {

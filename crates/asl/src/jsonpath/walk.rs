@@ -88,17 +88,15 @@ fn definite<'v>(
             Token::Property(name) => match here {
                 Value::Object(members) => match members.get(name) {
                     Some(value) => value,
-                    None if last => return Err(PathErrorKind::Missing(no_results(tokens))),
+                    None if last => return Err(missing(no_results(tokens), name)),
                     None => {
                         let path = canonical(&tokens[..=at]);
-                        return Err(PathErrorKind::Missing(format!("Missing property in path {path}")));
+                        return Err(missing(format!("Missing property in path {path}"), name));
                     }
                 },
                 _ => {
                     let path = canonical(&tokens[..at]);
-                    let name = canonical(std::slice::from_ref(token));
-                    let name = name.trim_start_matches('$');
-                    return Err(PathErrorKind::Missing(format!("Property {name} not found in path {path}")));
+                    return Err(missing(format!("Property ['{name}'] not found in path {path}"), name));
                 }
             },
             Token::Index(index) => match here {
@@ -116,7 +114,7 @@ fn definite<'v>(
             Token::Properties(names) => {
                 return match here {
                     Value::Object(members) => Ok(Cow::Owned(merged(members, names, budget)?)),
-                    _ => Err(PathErrorKind::Missing(no_results(tokens))),
+                    _ => Err(missing(no_results(tokens), &names.join(","))),
                 };
             }
             // Not definite: `is_definite` says so.
@@ -124,6 +122,10 @@ fn definite<'v>(
         };
     }
     Ok(Cow::Borrowed(here))
+}
+
+fn missing(detail: String, step: &str) -> PathErrorKind {
+    PathErrorKind::Missing { detail, step: step.to_owned() }
 }
 
 fn merged(members: &Map<String, Value>, names: &[String], budget: &Budget) -> Result<Value, PathErrorKind> {

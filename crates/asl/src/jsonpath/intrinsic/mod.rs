@@ -143,7 +143,7 @@ impl Intrinsic {
 fn missing(error: &PathError, scope: &Scope<'_>) -> String {
     match &error.kind {
         PathErrorKind::Mismatch(_) | PathErrorKind::Exhausted(_) => error.detail(),
-        PathErrorKind::Missing(_) | PathErrorKind::OutOfBounds(_) | PathErrorKind::Variable(_) => {
+        PathErrorKind::Missing { .. } | PathErrorKind::OutOfBounds(_) | PathErrorKind::Variable(_) => {
             let path =
                 error.path.strip_prefix('$').filter(|path| path.starts_with('$')).unwrap_or(&error.path);
             format!(

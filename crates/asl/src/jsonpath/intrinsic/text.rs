@@ -60,9 +60,9 @@ fn without_negative_zero(value: Value) -> Value {
 }
 
 fn depth_within(value: &Value, depth_max: usize) -> bool {
-    let mut rest = vec![(value, 0)];
+    let mut rest = vec![(value, 1)];
     while let Some((value, depth)) = rest.pop() {
-        if depth > depth_max {
+        if depth > depth_max && (value.is_array() || value.is_object()) {
             return false;
         }
         match value {
