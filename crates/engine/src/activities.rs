@@ -3,16 +3,18 @@
 //! The queues are in memory only: what waits is told by the executions' rows, from which recovery fills them again.
 //! An entry may be stale (its task timed out, or its execution has ended); whoever takes it looks first.
 
+use crate::commit::Flight;
 use crate::dispatch::put_token;
 use crate::engine::{Engine, Inner};
+use crate::invoker::TaskFailure;
 use crate::journal::ExecutionKey;
-use crate::live::{Landing, Live};
+use crate::live::{Landing, Slot};
 use crate::workflows::{landed, refused};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tenantry_asl::{Event, PendingTask, TaskId, TaskKind};
+use tenantry_asl::{Event, PendingTask, TaskId, TaskKind, errors};
 use tenantry_core::Timestamp;
 use tenantry_core::ports::WorkflowError;
 use tokio::sync::Notify;
@@ -201,11 +203,28 @@ impl Inner {
         Some((ActivityTask { token, input: input.to_string() }, landing))
     }
 
-    /// Puts an activity's task in line for the workers.
-    pub(crate) fn put_in_line(&self, key: ExecutionKey, live: &Live, task: TaskId) {
-        if let Some(pending) = live.state.pending_task(task).filter(|pending| awaits_worker(pending)) {
-            self.activities.put(&pending.resource, (live.last_ms, key, task));
+    /// Puts an activity's task in line for the workers, where there is such an activity.
+    pub(crate) async fn line_up(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        task: TaskId,
+        arn: &str,
+    ) -> Option<Flight> {
+        let exists = match &self.machines {
+            Some(machines) => machines.has_activity(arn).await,
+            None => false,
+        };
+        if !exists {
+            let cause = format!("The activity {arn} does not exist.");
+            let failure = TaskFailure { error: errors::RUNTIME.to_owned(), cause: Some(cause) };
+            return self.take_answer(slot, task, Err(failure));
         }
+        let mut live = slot.lock();
+        let call = live.take_call(task)?;
+        if live.state.pending_task(task).is_some_and(awaits_worker) {
+            self.activities.put(arn, (call.started_at_ms, slot.key, task));
+        }
+        None
     }
 }
 

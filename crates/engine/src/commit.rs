@@ -3,7 +3,8 @@
 //! `advance` steps in memory, `take_off` puts an entry in line at the journal, `land` waits until it is durable and
 //! performs what it led to. In memory an execution runs ahead; outside, nothing shows before it is durable.
 
-use crate::dispatch::Dispatch;
+use crate::children::ChildEnd;
+use crate::dispatch::{Dispatch, asks_for_token};
 use crate::engine::Inner;
 use crate::journal::{ClosedExecution, Entry, JournalError};
 use crate::live::{Gathered, Health, Live, Slot};
@@ -12,7 +13,7 @@ use crate::timers::Due;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tenantry_asl::{Action, Closed, Env, Event, TaskId, TaskKind, Timer, TimerKey};
+use tenantry_asl::{Action, Closed, Env, Event, PendingTask, TaskId, TaskKind, Timer, TimerKey};
 use tenantry_core::ports::ExecutionStatus;
 use tenantry_core::{BoxFuture, Timestamp};
 use tokio::sync::Notify;
@@ -106,7 +107,7 @@ impl Inner {
             .actions
             .iter()
             .filter_map(|action| match action {
-                Action::Dispatch(task) if task.waits_for_token || task.kind == TaskKind::Activity => {
+                Action::Dispatch(task) if gets_token(task) => {
                     Some(self.keys.mint(&*self.ids, slot.key, task.id))
                 }
                 _ => None,
@@ -119,7 +120,7 @@ impl Inner {
             change: &transition.change,
             tokens: &tokens,
             answered,
-            parent: live.parent.as_ref().filter(|_| matches!(event, Event::Started { .. })),
+            parent: live.parent.as_ref().filter(|_| matches!(event, Event::Started { .. } | Event::Redriven)),
         };
         let gathered_before = live.gathered.payload.len();
         if record::push(&mut live.gathered.payload, &record).is_err() {
@@ -273,12 +274,14 @@ impl Inner {
         let mut live = slot.lock();
         live.writing = false;
         let mut waiters = std::mem::take(&mut live.waiting);
+        let mut child_end = None;
         let landed = match &result {
             Ok(()) => {
                 live.durable = true;
                 live.refusals = 0;
                 let dispatches = self.perform(&slot, &mut live, actions);
                 if closes && live.state.closed().is_some() {
+                    child_end = live.parent.clone().zip(ChildEnd::of_live(&live));
                     self.retire(&slot, &mut live);
                 }
                 Landed { dispatches, next: self.take_off(&slot, &mut live) }
@@ -290,6 +293,9 @@ impl Inner {
             }
         };
         drop(live);
+        if let Some((parent, end)) = child_end {
+            self.tell_parent(&parent, end);
+        }
         for waiter in waiters {
             // Whoever asked may have gone away.
             let _ = waiter.send(result.clone());
@@ -356,6 +362,15 @@ impl Inner {
         let mut bytes = [0; 8];
         self.ids.fill(&mut bytes);
         u64::from_le_bytes(bytes)
+    }
+}
+
+/// A task that waits for its token has one, and one that hands it on to the execution that it starts.
+fn gets_token(task: &PendingTask) -> bool {
+    match task.kind {
+        TaskKind::Activity => true,
+        TaskKind::StartExecution => task.waits_for_token || asks_for_token(&task.arguments),
+        _ => task.waits_for_token,
     }
 }
 

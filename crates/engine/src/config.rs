@@ -9,6 +9,8 @@ use tenantry_asl::{Diagnostic, Evaluator, JsonataEvaluator};
 use tenantry_core::Realm;
 use tenantry_core::ports::{Blobs, Clock, Ids};
 
+const CALLS_MAX: usize = 4_096;
+
 /// What an engine is opened with.
 pub struct EngineConfig {
     pub(crate) journal: Arc<dyn Journal>,
@@ -19,6 +21,7 @@ pub struct EngineConfig {
     pub(crate) token_key: [u8; 32],
     pub(crate) evaluator: Arc<dyn Evaluator>,
     pub(crate) checkpoint_records: usize,
+    pub(crate) calls_max: usize,
     pub(crate) realm: Realm,
     pub(crate) machines: Option<Arc<dyn Machines>>,
     pub(crate) blobs: Option<Arc<dyn Blobs>>,
@@ -47,6 +50,7 @@ impl EngineConfig {
             token_key,
             evaluator: Arc::new(JsonataEvaluator),
             checkpoint_records: 50,
+            calls_max: CALLS_MAX,
             realm: Realm::default(),
             machines: None,
             blobs: None,
@@ -67,6 +71,13 @@ impl EngineConfig {
     #[must_use]
     pub fn with_checkpoint_records(mut self, records: usize) -> Self {
         self.checkpoint_records = records;
+        self
+    }
+
+    /// How many calls are made at once, at least one; 4,096 otherwise. Further tasks wait, while their timeouts run.
+    #[must_use]
+    pub fn with_calls_max(mut self, calls: usize) -> Self {
+        self.calls_max = calls.max(1);
         self
     }
 

@@ -1,5 +1,6 @@
-//! Making the calls that tasks stand for.
+//! Doing what tasks stand for.
 
+use crate::children::Request;
 use crate::commit::Flight;
 use crate::engine::Inner;
 use crate::invoker::{TaskFailure, TaskRequest};
@@ -9,32 +10,52 @@ use futures::future::{AbortHandle, AbortRegistration, Abortable};
 use serde_json::Value;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use tenantry_asl::{Action, Event, PendingTask, TASK_TOKEN_PLACEHOLDER, TaskId};
+use tenantry_asl::{Action, Event, PendingTask, TASK_TOKEN_PLACEHOLDER, TaskId, TaskKind};
 
-/// A call to make; its row is durable.
+/// A task to carry out; its row is durable.
 pub(crate) struct Dispatch {
     slot: Arc<Slot>,
-    request: TaskRequest,
+    task: TaskId,
+    work: Work,
     registration: AbortRegistration,
+}
+
+/// What is to be done for a task.
+enum Work {
+    /// A service is called.
+    Call(TaskRequest),
+    /// A child is started, or what it was to be cannot be told.
+    Start(Result<Request, TaskFailure>),
+    /// It is put in line for the workers of this activity.
+    Activity(String),
 }
 
 impl Inner {
     /// Performs actions whose entry is durable.
-    pub(crate) fn perform(&self, slot: &Arc<Slot>, live: &mut Live, actions: Vec<Action>) -> Vec<Dispatch> {
+    pub(crate) fn perform(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        live: &mut Live,
+        actions: Vec<Action>,
+    ) -> Vec<Dispatch> {
         let mut dispatches = Vec::new();
         for action in actions {
             match action {
                 Action::Dispatch(task) => dispatches.extend(self.prepare(slot, live, task)),
-                Action::Abandon { task } => {
-                    if let Some(call) = take_call(live, task) {
-                        call.cut_off.abort();
-                    }
-                }
+                Action::Abandon { task } => self.abandon(slot, live, task),
                 // Timers and ends were taken up when the event was stepped.
                 Action::SetTimer(_) | Action::ClearTimer { .. } | Action::Close(_) => {}
             }
         }
         dispatches
+    }
+
+    fn abandon(self: &Arc<Self>, slot: &Slot, live: &mut Live, task: TaskId) {
+        if let Some(call) = live.take_call(task) {
+            call.cut_off.abort();
+        }
+        self.abandon_child(live, task);
+        self.activities.remove(slot.key, task);
     }
 
     fn prepare(&self, slot: &Arc<Slot>, live: &mut Live, task: PendingTask) -> Option<Dispatch> {
@@ -43,40 +64,79 @@ impl Inner {
         if !awaited || self.is_closing() || live.calls.iter().any(|call| call.task == task.id) {
             return None;
         }
-        let mut arguments = Arc::unwrap_or_clone(task.arguments);
-        if task.waits_for_token {
-            let token = live.tokens.iter().find(|token| token.task == task.id);
-            match token.and_then(|token| self.keys.reveal(slot.key, token)) {
-                Some(token) => put_token(&mut arguments, &token),
-                None => {
-                    tracing::error!(
-                        execution = %slot.id,
-                        task = task.id,
-                        "the task's token cannot be opened, so the task is not dispatched; was the engine started \
-                         with another token key?"
-                    );
-                    return None;
-                }
-            }
-        }
+        let work = self.work_of(slot, live, &task)?;
         let (cut_off, registration) = AbortHandle::new_pair();
         live.calls.push(Call { task: task.id, started_at_ms: self.clock.now().as_millis(), cut_off });
-        let request = TaskRequest {
-            execution: slot.id.clone(),
-            state: task.state,
-            task: task.id,
-            resource: task.resource,
-            arguments,
-        };
-        Some(Dispatch { slot: Arc::clone(slot), request, registration })
+        Some(Dispatch { slot: Arc::clone(slot), task: task.id, work, registration })
     }
 
-    /// Makes a call and takes its answer. The entry that holds the answer comes back, if it took off.
+    fn work_of(&self, slot: &Arc<Slot>, live: &Live, task: &PendingTask) -> Option<Work> {
+        match task.kind {
+            TaskKind::Activity => Some(Work::Activity(task.resource.clone())),
+            TaskKind::StartExecution => {
+                let arguments = self.arguments_of(slot, live, task)?;
+                Some(Work::Start(Request::start_execution(slot, task, arguments)))
+            }
+            TaskKind::MapChild => {
+                let child = live.state.map_child(task.id)?;
+                let input = Value::clone(&task.arguments);
+                Some(Work::Start(Request::map_child(slot, live, task.id, child, input)))
+            }
+            TaskKind::Call | TaskKind::ReadItems | TaskKind::WriteResults => Some(Work::Call(TaskRequest {
+                execution: slot.id.clone(),
+                state: task.state.clone(),
+                task: task.id,
+                resource: task.resource.clone(),
+                arguments: self.arguments_of(slot, live, task)?,
+            })),
+        }
+    }
+
+    /// The arguments with the token in its place; `None` where it is wanted and cannot be opened.
+    fn arguments_of(&self, slot: &Slot, live: &Live, task: &PendingTask) -> Option<Value> {
+        let mut arguments = Value::clone(&task.arguments);
+        let Some(token) = live.tokens.iter().find(|token| token.task == task.id) else {
+            return Some(arguments);
+        };
+        let Some(token) = self.keys.reveal(slot.key, token) else {
+            tracing::error!(
+                execution = %slot.id,
+                task = task.id,
+                "the task's token cannot be opened, so the task is not dispatched; was the engine started with \
+                 another token key?"
+            );
+            return None;
+        };
+        put_token(&mut arguments, &token);
+        Some(arguments)
+    }
+
+    /// Carries a task out and takes its answer. The entry that holds the answer comes back, if it took off.
     pub(crate) async fn carry_out(self: &Arc<Self>, dispatch: Dispatch) -> Option<Flight> {
-        let Dispatch { slot, request, registration } = dispatch;
+        let Dispatch { slot, task, work, registration } = dispatch;
+        match work {
+            Work::Call(request) => self.call(&slot, request, registration).await,
+            // Not cut off midway: what was begun is to be known.
+            Work::Start(Ok(request)) => self.start_child(&slot, task, request).await,
+            Work::Start(Err(failure)) => self.take_answer(&slot, task, Err(failure)),
+            Work::Activity(arn) => self.line_up(&slot, task, &arn).await,
+        }
+    }
+
+    async fn call(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        request: TaskRequest,
+        registration: AbortRegistration,
+    ) -> Option<Flight> {
         let task = request.task;
-        self.stats.dispatched.add(1);
-        let call = AssertUnwindSafe(async { self.invoker.invoke(request).await }).catch_unwind();
+        let call = AssertUnwindSafe(async {
+            // Never closed, so that an error cannot be.
+            let _place = self.calls.acquire().await;
+            self.stats.dispatched.add(1);
+            self.invoker.invoke(request).await
+        })
+        .catch_unwind();
         let result = match Abortable::new(call, registration).await {
             // Nobody waits for the answer any more.
             Err(futures::future::Aborted) => return None,
@@ -89,17 +149,17 @@ impl Inner {
                 })
             }
         };
-        self.take_answer(&slot, task, result)
+        self.take_answer(slot, task, result)
     }
 
-    fn take_answer(
+    pub(crate) fn take_answer(
         &self,
         slot: &Arc<Slot>,
         task: TaskId,
         result: Result<Value, TaskFailure>,
     ) -> Option<Flight> {
         let mut live = slot.lock();
-        let call = take_call(&mut live, task)?;
+        let call = live.take_call(task)?;
         if self.is_closing() {
             return None;
         }
@@ -122,11 +182,6 @@ impl Inner {
     }
 }
 
-fn take_call(live: &mut Live, task: TaskId) -> Option<Call> {
-    let index = live.calls.iter().position(|call| call.task == task)?;
-    Some(live.calls.swap_remove(index))
-}
-
 /// Puts the token wherever the placeholder stands, inside any string, member names included.
 pub(crate) fn put_token(value: &mut Value, token: &str) {
     match value {
@@ -144,6 +199,18 @@ pub(crate) fn put_token(value: &mut Value, token: &str) {
             members.values_mut().for_each(|member| put_token(member, token));
         }
         _ => {}
+    }
+}
+
+/// Whether the placeholder stands anywhere in it.
+pub(crate) fn asks_for_token(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains(TASK_TOKEN_PLACEHOLDER),
+        Value::Array(items) => items.iter().any(asks_for_token),
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, member)| name.contains(TASK_TOKEN_PLACEHOLDER) || asks_for_token(member)),
+        _ => false,
     }
 }
 

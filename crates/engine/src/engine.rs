@@ -17,6 +17,10 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tenantry_asl::{Definition, Evaluator};
 use tenantry_core::Realm;
 use tenantry_core::ports::{Blobs, Clock, Ids};
+use tokio::sync::Semaphore;
+
+/// Children that are started or stopped at once; more would only make the journal's line longer.
+const LAUNCHES_MAX: usize = 256;
 
 /// The durable runtime. Clones are the same engine.
 ///
@@ -45,6 +49,10 @@ pub(crate) struct Inner {
     pub(crate) machines: Option<Arc<dyn Machines>>,
     pub(crate) blobs: Option<Arc<dyn Blobs>>,
     pub(crate) activities: Activities,
+    /// Places for calls that are being made.
+    pub(crate) calls: Semaphore,
+    /// Places for children that are being started or stopped.
+    pub(crate) launches: Semaphore,
     /// Definitions that are in the journal and that someone still holds.
     definitions: Mutex<HashMap<String, Weak<Definition>>>,
     #[cfg(any(test, feature = "testing"))]
@@ -88,6 +96,8 @@ impl Engine {
             machines: config.machines,
             blobs: config.blobs,
             activities: Activities::default(),
+            calls: Semaphore::new(config.calls_max),
+            launches: Semaphore::new(LAUNCHES_MAX),
             definitions: Mutex::new(definitions),
             #[cfg(any(test, feature = "testing"))]
             dispatches_early: config.dispatches_early,

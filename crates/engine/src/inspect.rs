@@ -4,9 +4,10 @@ use crate::dispatch::hide_token;
 use crate::engine::{Engine, Inner};
 use crate::journal::StoredExecution;
 use crate::record::Folded;
-use crate::workflows::{redrive_refusal, standing_still, unreadable};
+use crate::redrive;
+use crate::workflows::{standing_still, unreadable};
 use std::sync::Arc;
-use tenantry_asl::{Closed, Definition, Identity};
+use tenantry_asl::{Closed, Definition, Identity, MapRunView};
 use tenantry_core::ports::{Execution, ExecutionStatus, WorkflowError};
 use tenantry_core::{ExecutionId, Timestamp};
 use tokio::sync::oneshot;
@@ -30,6 +31,8 @@ pub struct Inspection {
     pub last_event_id: u64,
     /// Whose child it is.
     pub parent: Option<ExecutionId>,
+    /// The runs of its distributed Maps, oldest first.
+    pub map_runs: Vec<MapRunView>,
 }
 
 impl Engine {
@@ -41,12 +44,16 @@ impl Engine {
         let inner = &self.0;
         let (stored, folded) = inner.read(id).await?;
         let definition = inner.definition(&stored.definition_hash).await.map_err(unreadable)?;
-        let not_redrivable = redrive_refusal(&stored.summary, &folded.state, inner.clock.now());
+        let now = inner.clock.now();
+        let ended_at = stored.summary.ended_at.unwrap_or(now);
+        let not_redrivable =
+            redrive::refusal(stored.summary.status, ended_at, id.express().is_some(), &folded.state, now);
         Ok(Inspection {
             identity: folded.state.identity().cloned().unwrap_or_default(),
             definition,
             redriven_at: folded.state.redriven_at_ms().map(Timestamp::from_millis),
             not_redrivable,
+            map_runs: folded.state.map_runs(),
             last_event_id: folded.state.last_event_id(),
             parent: folded.parent.as_ref().map(|parent| parent.id.clone()),
             execution: shown(stored, &folded),
@@ -59,15 +66,20 @@ impl Engine {
     /// [`WorkflowError::UnknownExecution`]; [`WorkflowError::Port`] where the journal does not answer, the engine shuts
     /// down, or the execution stands still after a fault.
     pub async fn ended(&self, id: &ExecutionId) -> Result<(), WorkflowError> {
-        let inner = &self.0;
+        self.0.ended(id).await
+    }
+}
+
+impl Inner {
+    pub(crate) async fn ended(&self, id: &ExecutionId) -> Result<(), WorkflowError> {
         loop {
-            let stored = inner.find(id).await?;
+            let stored = self.find(id).await?;
             if stored.summary.status != ExecutionStatus::Running {
                 return Ok(());
             }
-            let Some(slot) = inner.slots.get(stored.key) else {
+            let Some(slot) = self.slots.get(stored.key) else {
                 // It ended between the two looks, or its rows could not be read when the engine was opened.
-                if inner.find(id).await?.summary.status == ExecutionStatus::Running {
+                if self.find(id).await?.summary.status == ExecutionStatus::Running {
                     return Err(standing_still());
                 }
                 return Ok(());
@@ -76,7 +88,7 @@ impl Engine {
             {
                 let mut live = slot.lock();
                 // Retired between the two looks: nobody would tell.
-                if inner.slots.get(stored.key).is_none() {
+                if self.slots.get(stored.key).is_none() {
                     continue;
                 }
                 live.watchers.retain(|watcher| !watcher.is_closed());
@@ -85,12 +97,10 @@ impl Engine {
             drop(slot);
             // It is never sent to; it goes when the execution is let go of.
             let _ = gone.await;
-            inner.refuse_when_closing()?;
+            self.refuse_when_closing()?;
         }
     }
-}
 
-impl Inner {
     /// An execution's record and what its rows tell. The rows are read after the record, so they may tell of a later
     /// moment: the record decides.
     pub(crate) async fn read(&self, id: &ExecutionId) -> Result<(StoredExecution, Folded), WorkflowError> {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use tenantry_core::{BoxFuture, ExecutionId};
+use uuid::Uuid;
 
 /// A task to carry out. It may be carried out more than once, and be cut off anywhere.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +26,22 @@ pub struct TaskFailure {
     pub error: String,
     /// Why; no secret in it.
     pub cause: Option<String>,
+}
+
+impl TaskFailure {
+    /// The failure of a service's API call, as Step Functions' own clients tell it: `prefix` is what its error names
+    /// begin with (`StepFunctions`), `client` what the SDK calls it (`AWSStepFunctions`), `code` the API's error code.
+    pub fn of_service(prefix: &str, client: &str, code: &str, message: &str, request_id: Uuid) -> Self {
+        let error = if code.ends_with("Exception") {
+            format!("{prefix}.{code}")
+        } else {
+            format!("{prefix}.{code}Exception")
+        };
+        let cause = format!(
+            "{message} (Service: {client}; Status Code: 400; Error Code: {code}; Request ID: {request_id}; Proxy: null)"
+        );
+        Self { error, cause: Some(cause) }
+    }
 }
 
 /// Carries tasks out. The composition root implements it over the steps' registry, the queues and the bus.

@@ -8,6 +8,7 @@
 
 mod activities;
 mod canonical;
+mod children;
 mod commit;
 mod config;
 mod dispatch;
@@ -22,6 +23,7 @@ mod machines;
 mod parent;
 mod record;
 mod recovery;
+mod redrive;
 mod stats;
 mod task_tokens;
 #[cfg(any(test, feature = "testing"))]

@@ -76,6 +76,8 @@ pub(crate) struct Live {
     pub(crate) refusals: u32,
     /// Who started it, where an execution did.
     pub(crate) parent: Option<Parent>,
+    /// The children that tasks of it wait for.
+    pub(crate) children: BTreeMap<TaskId, ExecutionId>,
     /// Who wants to hear of its end; they hear by the sender's going, and look for themselves.
     pub(crate) watchers: Vec<oneshot::Sender<()>>,
 }
@@ -116,6 +118,7 @@ impl Live {
             durable: false,
             refusals: 0,
             parent: None,
+            children: BTreeMap::new(),
             watchers: Vec::new(),
         }
     }
@@ -137,6 +140,12 @@ impl Live {
         self.parent = parent;
         self.health = Health::Sound;
         self.durable = true;
+    }
+
+    /// Takes the note of a call that was being made.
+    pub(crate) fn take_call(&mut self, task: TaskId) -> Option<Call> {
+        let index = self.calls.iter().position(|call| call.task == task)?;
+        Some(self.calls.swap_remove(index))
     }
 
     /// Lets the caller wait until all that happened so far is durable; `None` where it is.

@@ -9,7 +9,7 @@ use crate::record::{self, DeathRecord, Folded, Unreadable};
 use futures::StreamExt;
 use std::sync::Arc;
 use std::time::Duration;
-use tenantry_asl::{Action, Definition, Event, PendingTask};
+use tenantry_asl::{Action, Definition, Event, PendingTask, TaskKind};
 use tenantry_core::limits::ENGINE_DEATHS_MAX;
 
 const PAGE: usize = 512;
@@ -57,6 +57,10 @@ impl Inner {
         for slot in slots {
             let flight = self.resume(&slot);
             self.spawn(flight);
+            let parent = slot.lock().parent.clone();
+            if let Some(parent) = parent.filter(|parent| parent.waits) {
+                self.stop_if_abandoned(&slot.id, &parent).await;
+            }
         }
         Ok(())
     }
@@ -113,10 +117,16 @@ impl Inner {
     }
 
     /// Counts the death that its tasks in flight have met, dispatches them again, and sets the timers.
-    fn resume(&self, slot: &Arc<Slot>) -> Option<Flight> {
+    fn resume(self: &Arc<Self>, slot: &Arc<Slot>) -> Option<Flight> {
         let mut live = slot.lock();
         self.arm_all(slot, &mut live);
-        let in_flight = in_flight(&live);
+        self.attend_all(slot, &live);
+        // What does not run in this process does not die with it: it is looked after, and counts no death.
+        let (in_flight, elsewhere): (Vec<_>, Vec<_>) = in_flight(&live).into_iter().partition(runs_here);
+        let actions = elsewhere.into_iter().map(Action::Dispatch).collect();
+        for dispatch in self.perform(slot, &mut live, actions) {
+            self.spawn_dispatch(dispatch);
+        }
         let (mut redispatched, mut killed) = (Vec::new(), Vec::new());
         for task in in_flight {
             let deaths = live.deaths.entry(task.id).or_default();
@@ -162,7 +172,8 @@ impl Inner {
         for call in live.calls.drain(..) {
             call.cut_off.abort();
         }
-        let ids: Vec<_> = in_flight(&live).iter().map(|task| task.id).collect();
+        let ids: Vec<_> =
+            in_flight(&live).iter().filter(|task| runs_here(task)).map(|task| task.id).collect();
         if ids.is_empty() || live.health != Health::Sound {
             return None;
         }
@@ -205,6 +216,7 @@ impl Inner {
             return;
         }
         self.arm_all(slot, &mut live);
+        self.attend_all(slot, &live);
         // The process did not die: calls that are still being made are awaited, the others made again.
         let Live { state, calls, .. } = &mut *live;
         calls.retain(|call| {
@@ -221,6 +233,11 @@ impl Inner {
             self.spawn_dispatch(dispatch);
         }
     }
+}
+
+/// Whether the task's work is done within this process, and dies with it.
+fn runs_here(task: &PendingTask) -> bool {
+    matches!(task.kind, TaskKind::Call | TaskKind::ReadItems | TaskKind::WriteResults)
 }
 
 /// The tasks that were scheduled and neither answered nor handed over.

@@ -173,7 +173,7 @@ impl Inner {
         self.advance(slot, live, &Event::TaskSubmitted { task, started_at_ms, output }, None)
     }
 
-    fn started_at_ms(&self, live: &Live, task: TaskId) -> i64 {
+    pub(crate) fn started_at_ms(&self, live: &Live, task: TaskId) -> i64 {
         let call = live.calls.iter().find(|call| call.task == task);
         call.map_or_else(|| self.clock.now().as_millis(), |call| call.started_at_ms)
     }

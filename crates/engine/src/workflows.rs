@@ -9,12 +9,10 @@ use crate::record;
 use crate::recovery::RestoreError;
 use serde_json::Value;
 use std::sync::Arc;
-use std::time::Duration;
-use tenantry_asl::{Event, ExecutionState};
-use tenantry_core::limits::HISTORY_EVENTS_MAX;
+use tenantry_asl::Event;
 use tenantry_core::ports::{
-    Execution, ExecutionFilter, ExecutionPage, ExecutionStatus, ExecutionSummary, HistoryEvent, HistoryPage,
-    PortError, StartOutcome, WorkflowError, Workflows,
+    Execution, ExecutionFilter, ExecutionPage, ExecutionStatus, HistoryEvent, HistoryPage, PortError,
+    StartOutcome, WorkflowError, Workflows,
 };
 use tenantry_core::{BoxFuture, ExecutionId, Timestamp};
 use tokio::sync::oneshot;
@@ -22,13 +20,6 @@ use tokio::sync::oneshot;
 pub(crate) const PORT: &str = "workflows";
 /// Rows of a history that are read at once.
 const HISTORY_ROWS: usize = 128;
-/// How long after its end an execution can be redriven.
-/// <https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html>
-const REDRIVABLE_PERIOD: Duration = Duration::from_secs(14 * 24 * 3600);
-/// How often an execution can be redriven. Same page.
-const REDRIVES_MAX: u32 = 1000;
-/// The events that a redrive itself writes, and the end.
-const REDRIVE_EVENTS_MIN: u64 = 2;
 
 impl Workflows for Engine {
     fn start<'a>(
@@ -72,7 +63,7 @@ impl Workflows for Engine {
     }
 
     fn redrive<'a>(&'a self, id: &'a ExecutionId) -> BoxFuture<'a, Result<(), WorkflowError>> {
-        Box::pin(self.0.redrive(id))
+        Box::pin(self.0.redrive(id, None))
     }
 }
 
@@ -135,7 +126,7 @@ impl Inner {
         }
     }
 
-    async fn stop(
+    pub(crate) async fn stop(
         self: &Arc<Self>,
         id: &ExecutionId,
         error: Option<String>,
@@ -178,45 +169,6 @@ impl Inner {
         (Ok(true), landing)
     }
 
-    async fn redrive(self: &Arc<Self>, id: &ExecutionId) -> Result<(), WorkflowError> {
-        self.refuse_when_closing()?;
-        let one_at_a_time = self.redrives.lock().await;
-        let mut stored = self.find(id).await?;
-        if let Some(slot) = self.slots.get(stored.key) {
-            // An entry of it is on its way to the disk: its end, or an earlier redrive.
-            let landing = slot.lock().wait_for_durable();
-            wait(landing).await?;
-            stored = self.find(id).await?;
-        }
-        if stored.summary.status != ExecutionStatus::Running && self.slots.get(stored.key).is_some() {
-            return Err(not_taken(NotTaken::Lost));
-        }
-        let folded = self.fold(stored.key).await.map_err(unreadable)?;
-        if let Some(why) = redrive_refusal(&stored.summary, &folded.state, self.clock.now()) {
-            return Err(WorkflowError::WrongState(format!("{why}: {id}")));
-        }
-        let definition = self.definition(&stored.definition_hash).await.map_err(unreadable)?;
-        let slot = Slot::new(stored.key, id.clone(), Live::restored(definition, folded));
-        let (flight, durable) = {
-            let mut live = slot.lock();
-            self.slots.insert(Arc::clone(&slot));
-            let taken = self.advance(&slot, &mut live, &Event::Redriven, None);
-            if taken.is_err() || live.gathered.payload.is_empty() {
-                self.retire(&slot, &mut live);
-                return Err(taken.err().map_or_else(
-                    || WorkflowError::WrongState(format!("the execution {id} has nothing to go on from")),
-                    not_taken,
-                ));
-            }
-            live.gathered.reopened = true;
-            let durable = live.wait_for_durable();
-            (self.take_off(&slot, &mut live), durable)
-        };
-        drop(one_at_a_time);
-        self.spawn(flight);
-        wait(durable).await
-    }
-
     pub(crate) async fn find(&self, id: &ExecutionId) -> Result<StoredExecution, WorkflowError> {
         let found = self.journal.find(id).await.map_err(refused)?;
         found.ok_or_else(|| WorkflowError::UnknownExecution(id.clone()))
@@ -227,32 +179,6 @@ impl Inner {
             return Err(refused(JournalError::Unavailable("the engine is shutting down".to_owned())));
         }
         Ok(())
-    }
-}
-
-/// Why an execution cannot be redriven now, in Step Functions' words.
-/// <https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html>
-pub(crate) fn redrive_refusal(
-    summary: &ExecutionSummary,
-    state: &ExecutionState,
-    now: Timestamp,
-) -> Option<&'static str> {
-    match summary.status {
-        ExecutionStatus::Running => return Some("Execution is RUNNING and cannot be redriven"),
-        ExecutionStatus::Succeeded => return Some("Execution is SUCCEEDED and cannot be redriven"),
-        ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted => {}
-    }
-    let ended_at = summary.ended_at.unwrap_or(summary.started_at);
-    if summary.id.express().is_some() {
-        Some("Execution is an Express execution and cannot be redriven")
-    } else if now > ended_at.saturating_add(REDRIVABLE_PERIOD) {
-        Some("Execution redrivable period exceeded")
-    } else if state.last_event_id() + REDRIVE_EVENTS_MIN > HISTORY_EVENTS_MAX {
-        Some("Execution history event limit exceeded")
-    } else if summary.redrive_count >= REDRIVES_MAX {
-        Some("Execution redrive count limit exceeded")
-    } else {
-        None
     }
 }
 
@@ -267,7 +193,9 @@ pub(crate) async fn landed(durable: oneshot::Receiver<Result<(), JournalError>>)
     durable.await.unwrap_or_else(|_| Err(JournalError::Unavailable("the engine has gone".to_owned())))
 }
 
-async fn wait(durable: Option<oneshot::Receiver<Result<(), JournalError>>>) -> Result<(), WorkflowError> {
+pub(crate) async fn wait(
+    durable: Option<oneshot::Receiver<Result<(), JournalError>>>,
+) -> Result<(), WorkflowError> {
     match durable {
         Some(durable) => landed(durable).await.map_err(refused),
         None => Ok(()),
