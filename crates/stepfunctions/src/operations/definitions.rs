@@ -1,0 +1,36 @@
+//! Definitions in requests: parsed for their machine's type, refused in AWS's words.
+
+use crate::ApiError;
+use crate::registry::Kind;
+use std::sync::Arc;
+use tenantry_asl::{Definition, Diagnostic};
+
+/// Parses a definition of a machine of this kind.
+///
+/// # Errors
+/// `InvalidDefinition`, with everything that is wrong with it.
+pub(super) fn parse(text: &str, kind: Kind) -> Result<Arc<Definition>, ApiError> {
+    let _ = kind;
+    tenantry_asl::parse(text).map(Arc::new).map_err(|findings| refusal(&findings))
+}
+
+fn refusal(findings: &[Diagnostic]) -> ApiError {
+    let findings: Vec<_> = findings.iter().map(worded).collect();
+    ApiError::invalid_definition(findings.join(", "))
+}
+
+/// `CODE: message at location`.
+fn worded(finding: &Diagnostic) -> String {
+    let Diagnostic { code, message, location, .. } = finding;
+    if location.is_empty() {
+        format!("{code}: {message}")
+    } else {
+        format!("{code}: {message} at {location}")
+    }
+}
+
+/// Everything that is to be said of a definition of a machine of this kind.
+pub(super) fn validate(text: &str, kind: Kind) -> Vec<Diagnostic> {
+    let _ = kind;
+    tenantry_asl::validate(text)
+}
