@@ -35,6 +35,8 @@ pub(crate) enum PathErrorKind {
     OutOfBounds(String),
     /// An index into what is no array, a function of what it cannot take. With what is said of it.
     Mismatch(String),
+    /// The input is null, of which nothing can be selected.
+    Null,
     /// The path's variable was never assigned, or cannot be seen from here. Its name, without `$`.
     Variable(String),
     /// Too much work or data.
@@ -45,7 +47,19 @@ impl PathError {
     /// What AWS says where a field is nothing but a path that selects data: InputPath, OutputPath, TimeoutSecondsPath,
     /// HeartbeatSecondsPath. `Invalid path '$.x' : No results for path: $['x']`.
     pub(crate) fn invalid_path(&self) -> String {
-        format!("Invalid path '{}' : {}", self.path, self.detail())
+        match self.kind {
+            PathErrorKind::Null => self.detail(),
+            _ => format!("Invalid path '{}' : {}", self.path, self.detail()),
+        }
+    }
+
+    /// What AWS says where a Choice compares what is not there: `Invalid path '$.x': The choice state's condition path
+    /// references an invalid value.`
+    pub(crate) fn condition(&self) -> String {
+        format!(
+            "Invalid path '{}': The choice state's condition path references an invalid value.",
+            self.path
+        )
     }
 
     /// What AWS says in a payload template, and of ErrorPath and CausePath: `The JSONPath '$.x' specified for the
@@ -59,7 +73,7 @@ impl PathError {
                     "The JSONPath '{path}' specified for the field '{field}' could not be found in the input '{searched}'"
                 )
             }
-            PathErrorKind::Mismatch(detail) => detail.clone(),
+            PathErrorKind::Mismatch(_) | PathErrorKind::Null => self.detail(),
             PathErrorKind::Exhausted(_) => {
                 format!("The JSONPath '{}' specified for the field '{field}': {}", self.path, self.detail())
             }
@@ -72,6 +86,7 @@ impl PathError {
             PathErrorKind::Missing { detail, .. }
             | PathErrorKind::OutOfBounds(detail)
             | PathErrorKind::Mismatch(detail) => detail.clone(),
+            PathErrorKind::Null => "Unable to apply Path transformation to null or empty input.".to_owned(),
             PathErrorKind::Variable(name) => format!("The variable '{name}' is not assigned"),
             PathErrorKind::Exhausted(exhausted) => exhausted.to_string(),
         }
@@ -81,7 +96,10 @@ impl PathError {
     pub(crate) fn is_missing(&self) -> bool {
         matches!(
             self.kind,
-            PathErrorKind::Missing { .. } | PathErrorKind::OutOfBounds(_) | PathErrorKind::Mismatch(_)
+            PathErrorKind::Missing { .. }
+                | PathErrorKind::OutOfBounds(_)
+                | PathErrorKind::Mismatch(_)
+                | PathErrorKind::Null
         )
     }
 

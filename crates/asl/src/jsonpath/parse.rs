@@ -119,7 +119,7 @@ impl<'t> Cursor<'t> {
 
 /// A whole path: `$…`, `$$…`, `$name…`.
 pub(super) fn path(text: &str) -> Result<(Root, Vec<Token>), PathSyntax> {
-    nested_path(text, 0)
+    nested_path(text.trim_end_matches(' '), 0)
 }
 
 /// A whole path that stands within that many filters and functions.

@@ -136,6 +136,9 @@ impl Path {
 
     pub(super) fn evaluate(&self, evaluation: &Evaluation<'_, '_>) -> Result<Value, PathError> {
         let value = match &self.root {
+            Root::Input if evaluation.scope.input.is_null() && !self.tokens.is_empty() => {
+                Err(PathErrorKind::Null)
+            }
             Root::Input => walk::get(evaluation.scope.input, &self.tokens, evaluation.budget),
             Root::Context => {
                 let context = evaluation.scope.context.value();

@@ -2,7 +2,7 @@
 //! <https://states-language.net/spec.html#payload-template>
 
 use super::budget::{Budget, MEMBER_BYTES, VALUE_BYTES};
-use super::error::PathErrorKind;
+use super::error::{PathError, PathErrorKind};
 use super::failure::Failure;
 use super::intrinsic::Intrinsic;
 use super::path::Path;
@@ -203,6 +203,11 @@ impl Node {
         budget.step(1)?;
         match self {
             Node::Literal(payload) => Ok(budget.copy(payload)?),
+            // AWS: not even `$` can be taken of a null.
+            Node::Path { path, .. } if path.is_input() && evaluation.scope.input.is_null() => {
+                let error = PathError { path: path.text().to_owned(), kind: PathErrorKind::Null };
+                Err(Failure::runtime(error.detail()))
+            }
             Node::Path { field, path } => match path.evaluate(evaluation) {
                 Ok(value) => Ok(value),
                 // AWS: an element beyond an array's end is null here, and only here.

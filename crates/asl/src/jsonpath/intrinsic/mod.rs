@@ -142,7 +142,7 @@ impl Intrinsic {
 /// AWS names the path as the part after the first `$` of `$$`, and the state's input even for the context object.
 fn missing(error: &PathError, scope: &Scope<'_>) -> String {
     match &error.kind {
-        PathErrorKind::Mismatch(_) | PathErrorKind::Exhausted(_) => error.detail(),
+        PathErrorKind::Mismatch(_) | PathErrorKind::Null | PathErrorKind::Exhausted(_) => error.detail(),
         PathErrorKind::Missing { .. } | PathErrorKind::OutOfBounds(_) | PathErrorKind::Variable(_) => {
             let path =
                 error.path.strip_prefix('$').filter(|path| path.starts_with('$')).unwrap_or(&error.path);

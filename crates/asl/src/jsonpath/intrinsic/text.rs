@@ -2,6 +2,7 @@
 
 use super::super::budget::{Budget, VALUE_BYTES};
 use super::Fault;
+use super::java::java_json;
 use crate::limits::PAYLOAD_DEPTH_MAX;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -76,7 +77,7 @@ fn depth_within(value: &Value, depth_max: usize) -> bool {
 
 pub(super) fn json_to_string(value: &Value, budget: &Budget) -> Result<Value, Fault> {
     budget.charge(value)?;
-    let text = value.to_string();
+    let text = java_json(value).unwrap_or_default();
     budget.text(text.len().saturating_mul(2))?;
     Ok(Value::String(text))
 }
@@ -97,7 +98,12 @@ pub(super) fn base64_decode(value: &Value, budget: &Budget) -> Result<Value, Fau
 }
 
 pub(super) fn hash(arguments: &[Value], budget: &Budget) -> Result<Value, Fault> {
-    let text = short(arguments.first(), "The first argument")?;
+    // What is no text is hashed as JSON.
+    let json = match arguments.first() {
+        Some(value) if !value.is_string() => Some(json_to_string(value, budget)?),
+        _ => None,
+    };
+    let text = short(json.as_ref().or(arguments.first()), "The first argument")?;
     budget.step(text.len() as u64)?;
     let digest = match string(arguments.get(1), "The second argument")? {
         "MD5" => Md5::digest(text).to_vec(),

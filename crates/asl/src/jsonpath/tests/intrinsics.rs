@@ -17,6 +17,12 @@ fn values() {
         ("States.Format('Hi {} and {}', $.text, $.number)", json!("Hi a-b-c and 4")),
         ("States.Format('{}{}{}', $.none, $.yes, $.real)", json!("nulltrue1.5")),
         ("States.Format('{}', $.object)", json!("{a=1, b=[1, x, null]}")),
+        (
+            "States.Format('{} {} {} {}', 10000000.0, 1.5e-7, 123456.5, 12345678901)",
+            json!("1.0E7 1.5E-7 123456.5 12345678901"),
+        ),
+        ("States.JsonToString(States.Array(1e10, 0.25, 'ü'))", json!("[1.0E10,0.25,\"ü\"]")),
+        ("States.Hash(States.Array(1, 'a'), 'MD5')", json!("fd4105d9312f0888af6ee470373c2c0d")),
         ("States.Format($.template, 'you')", json!("Hello, you!")),
         ("States.Format('it\\'s \\{\\} \\\\ {}', 1)", json!("it's {} \\ 1")),
         ("States.Format('plain')", json!("plain")),

@@ -41,6 +41,7 @@ fn definite_paths_give_the_value() {
     }
     assert_eq!(found("$", &store), store);
     assert_eq!(found("$", &Value::Null), Value::Null);
+    assert_eq!(found("$.number ", &store), json!(4));
     assert_eq!(found("$[1]", &json!(["a", "b"])), json!("b"));
     assert_eq!(found("$.[0]", &json!(["a", "b"])), json!("a"));
 }
@@ -110,7 +111,12 @@ fn causes_are_worded_as_aws_words_them() {
     ] {
         assert_eq!(invalid(path, &store), expected, "{path}");
     }
+    assert_eq!(invalid("$.x", &Value::Null), "Unable to apply Path transformation to null or empty input.");
     let error = get("$.x", &json!({"a": 1})).expect_err("there is no x");
+    assert_eq!(
+        error.condition(),
+        "Invalid path '$.x': The choice state's condition path references an invalid value."
+    );
     with_scope(&json!({"a": 1}), |scope| {
         assert_eq!(
             error.specified_for("y.$", scope),
@@ -140,6 +146,8 @@ fn missing_is_not_null() {
     assert_eq!(optional("$.empty[0]"), None);
     assert_eq!(optional("$.text[0]"), None);
     assert_eq!(optional("$nobody"), None);
+    let path = Path::parse("$.a").expect("a path");
+    assert_eq!(with_scope(&Value::Null, |scope| path.get_optional(scope)), Ok(None));
     assert_eq!(optional("$.books[?(@.title == 'Z')]"), Some(json!([])));
 }
 
@@ -217,7 +225,6 @@ fn paths_that_are_none() {
         "$.a[?(@.b == 1]",
         "States.Format('{}', 1)",
         " $",
-        "$ ",
     ] {
         assert!(Path::parse(path).is_err(), "{path:?} is taken for a path");
     }

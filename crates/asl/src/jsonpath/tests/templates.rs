@@ -65,6 +65,15 @@ fn failures_are_worded_as_aws_words_them() {
 }
 
 #[test]
+fn nothing_is_taken_of_a_null() {
+    let cause = "States.Runtime: Unable to apply Path transformation to null or empty input.".to_owned();
+    for template in [json!({"x.$": "$"}), json!({"x.$": "$.a"}), json!({"x.$": "$[*]"})] {
+        assert_eq!(evaluate(&template, &Value::Null), Err(cause.clone()));
+    }
+    assert_eq!(evaluate(&json!({"x.$": "$name"}), &Value::Null), Ok(json!({"x": "Acme"})));
+}
+
+#[test]
 fn problems_are_named_and_all_of_them() {
     let template = json!({
         "good.$": "$.a", "bad.$": "a", "n.$": 1, "nested": {"list": [1, {"worse.$": "States.Nope()"}]},
