@@ -92,6 +92,17 @@ pub enum Event {
         /// How it ended.
         closed: Closed,
     },
+    /// A Map Run's limits are changed (`UpdateMapRun`); `None` leaves one as it is. Changes nothing once it has ended.
+    MapRunUpdated {
+        /// Its ARN.
+        map_run: String,
+        /// `maxConcurrency`; 0 for no limit.
+        max_concurrency: Option<u64>,
+        /// `toleratedFailureCount`.
+        tolerated_failure_count: Option<u64>,
+        /// `toleratedFailurePercentage`, from 0 to 100.
+        tolerated_failure_percentage: Option<f64>,
+    },
     /// A task gave a sign of life; its heartbeat deadline moves to now + HeartbeatSeconds.
     TaskHeartbeat {
         /// The task.

@@ -12,6 +12,11 @@ pub const STATE_NAME_LENGTH_MAX: usize = 80;
 pub const VARIABLE_NAME_LENGTH_MAX: usize = 80;
 /// Most iterations of an inline Map that run at once, whatever it asks for.
 pub const INLINE_MAP_CONCURRENCY_MAX: u64 = 40;
+/// Most children of a Map Run that run at once, whatever it asks for. Ours: AWS runs 10,000, on more than one machine.
+pub const MAP_RUN_CONCURRENCY_MAX: u64 = 1_000;
+/// Most bytes that the results of a Map Run may have together, and most that the inputs of its running children have.
+/// Ours: both are held in memory.
+pub const MAP_RUN_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Largest number of seconds in a definition.
 pub const SECONDS_MAX: u64 = 99_999_999;
 /// Deepest nesting of a payload. Ours, not AWS's: what is journaled must be readable again, and readers of JSON stop at

@@ -116,6 +116,19 @@ pub(crate) struct Dataset {
     pub(crate) keys: Option<Vec<String>>,
     /// `Map.Item.Source` of the context object.
     pub(crate) source: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) batching: Option<Batching>,
+}
+
+/// An `ItemBatcher`, evaluated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Batching {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) items_max: Option<u64>,
+    pub(crate) bytes_max: u64,
+    /// `BatchInput`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) input: Option<Payload>,
 }
 
 /// A child execution that was started.

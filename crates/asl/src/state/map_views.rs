@@ -1,6 +1,6 @@
 //! What a runtime and an API may know of Map Runs.
 
-use super::map_run::{Child, MapRun, MapRunCounts, MapRunStatus, Phase};
+use super::map_run::{About, Child, MapRun, MapRunCounts, MapRunStatus};
 use super::{ExecutionState, MapRunId};
 use crate::items::{ChildResult, ChildStatus};
 use crate::{Identity, TaskId};
@@ -76,7 +76,7 @@ impl ExecutionState {
         Some(MapChild {
             index: place,
             state: run.about.state.to_string(),
-            identity: run.child_identity(&self.start.as_ref()?.identity, place, child),
+            identity: child_identity(&run.about, &self.start.as_ref()?.identity, place, child),
             express: run.about.express,
             redrive: child.redrive_count > 0,
         })
@@ -127,14 +127,10 @@ impl MapRun {
         }
     }
 
-    /// Whether it waits for the answer of a task of its own, not of a child.
-    pub(crate) fn waits_for(&self, task: TaskId) -> bool {
-        matches!(self.head.phase, Phase::Reading { task: own } | Phase::Writing { task: own, .. } if own == task)
-    }
-
     /// Children by place, then a result without anything but its input for each item that has no child.
-    pub(crate) fn results<'r>(&'r self, parent: &'r Identity) -> impl Iterator<Item = ChildResult<'r>> {
-        let started = self.children.iter().map(|(&place, child)| self.result(parent, place, child));
+    fn results<'r>(&'r self, parent: &'r Identity) -> impl Iterator<Item = ChildResult<'r>> {
+        let started =
+            self.children.iter().map(|(&place, child)| result_of(&self.about, parent, place, child));
         let items = self.dataset.as_ref().map_or(&[][..], |dataset| &dataset.items);
         let waiting = usize::try_from(self.head.next_item).unwrap_or(usize::MAX);
         let pending = items.iter().skip(waiting).map(|item| ChildResult {
@@ -152,46 +148,52 @@ impl MapRun {
         });
         started.chain(pending)
     }
+}
 
-    pub(crate) fn result<'r>(&'r self, parent: &Identity, place: u64, child: &'r Child) -> ChildResult<'r> {
-        let identity = self.child_identity(parent, place, child);
-        let input: Option<&Value> = child.input.as_deref();
-        ChildResult {
-            status: child.status,
-            execution_arn: identity.execution_id,
-            name: identity.execution_name,
-            state_machine_arn: identity.state_machine_id,
-            input,
-            output: child.output.as_deref(),
-            error: child.error.as_deref(),
-            cause: child.cause.as_deref(),
-            started_at_ms: child.started_at_ms,
-            stopped_at_ms: child.stopped_at_ms.unwrap_or(child.started_at_ms),
-            redrive_count: child.redrive_count,
-        }
+/// What is known of a child that was started.
+pub(crate) fn result_of<'r>(
+    about: &About,
+    parent: &Identity,
+    place: u64,
+    child: &'r Child,
+) -> ChildResult<'r> {
+    let identity = child_identity(about, parent, place, child);
+    let input: Option<&Value> = child.input.as_deref();
+    ChildResult {
+        status: child.status,
+        execution_arn: identity.execution_id,
+        name: identity.execution_name,
+        state_machine_arn: identity.state_machine_id,
+        input,
+        output: child.output.as_deref(),
+        error: child.error.as_deref(),
+        cause: child.cause.as_deref(),
+        started_at_ms: child.started_at_ms,
+        stopped_at_ms: child.stopped_at_ms.unwrap_or(child.started_at_ms),
+        redrive_count: child.redrive_count,
     }
+}
 
-    /// Who a child execution is. An Express child that is redriven starts anew, under another name.
-    fn child_identity(&self, parent: &Identity, place: u64, child: &Child) -> Identity {
-        let restarts = if self.about.express { child.redrive_count } else { 0 };
-        let name = uuid_of(&["map child", &self.about.uuid, &place.to_string(), &restarts.to_string()]);
-        let (state_machine_id, state_machine_name) = child_machine(parent, &self.about.label);
-        let kind = if self.about.express { "express" } else { "execution" };
-        let mut execution_id =
-            format!("{}:{kind}:{state_machine_name}:{name}", realm_of(&parent.state_machine_id));
-        if self.about.express {
-            let uuid = uuid_of(&["express map child", &name]);
-            execution_id = format!("{execution_id}:{uuid}");
-        }
-        Identity {
-            execution_id,
-            execution_name: name,
-            role_arn: parent.role_arn.clone(),
-            state_machine_id,
-            state_machine_name,
-            map_run_arn: Some(map_run_arn(parent, &self.about.label, &self.about.uuid)),
-            ..Identity::default()
-        }
+/// Who a child execution is. An Express child that is redriven starts anew, under another name.
+fn child_identity(about: &About, parent: &Identity, place: u64, child: &Child) -> Identity {
+    let restarts = if about.express { child.redrive_count } else { 0 };
+    let name = uuid_of(&["map child", &about.uuid, &place.to_string(), &restarts.to_string()]);
+    let (state_machine_id, state_machine_name) = child_machine(parent, &about.label);
+    let realm = realm_of(&parent.state_machine_id);
+    let execution_id = if about.express {
+        let uuid = uuid_of(&["express map child", &name]);
+        format!("{realm}:express:{state_machine_name}:{name}:{uuid}")
+    } else {
+        format!("{realm}:execution:{state_machine_name}:{name}")
+    };
+    Identity {
+        execution_id,
+        execution_name: name,
+        role_arn: parent.role_arn.clone(),
+        state_machine_id,
+        state_machine_name,
+        map_run_arn: Some(map_run_arn(parent, &about.label, &about.uuid)),
+        ..Identity::default()
     }
 }
 
