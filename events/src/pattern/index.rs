@@ -90,6 +90,22 @@ impl<K: Ord + Clone> Index<K> {
         }
     }
 
+    /// How many keys a leaf that passes the probe brings along already.
+    pub(super) fn crowd(&self, path: &str, probe: &Probe) -> usize {
+        let Some(leaf) = self.by_path.get(path) else { return 0 };
+        let texts = |view: &View| &leaf.texts[*view as usize];
+        match probe {
+            Probe::Is(view, text) => texts(view).is.get(text).map_or(0, BTreeSet::len),
+            Probe::Begins(view, text) => texts(view).begins.get(text).map_or(0, BTreeSet::len),
+            Probe::Number(first, _) => leaf.numbers.count(*first),
+            Probe::V4(first, _) => leaf.v4.count(*first),
+            Probe::V6(first, _) => leaf.v6.count(*first),
+            Probe::Null => leaf.null.len(),
+            Probe::Bool(wanted) => leaf.bools[usize::from(*wanted)].len(),
+            Probe::There => leaf.there.len(),
+        }
+    }
+
     /// Takes back what [`Index::insert`] did with the same arguments.
     pub(super) fn remove(&mut self, path: &str, probe: &Probe, key: &K) {
         let Some(leaf) = self.by_path.get_mut(path) else { return };

@@ -49,6 +49,11 @@ impl<K: Ord + Clone> Intervals<K> {
         });
     }
 
+    /// How many intervals hold the point.
+    pub(super) fn count(&self, point: u128) -> usize {
+        self.holding(point).count()
+    }
+
     /// The keys of the intervals that hold the point.
     pub(super) fn holding(&self, point: u128) -> impl Iterator<Item = &K> {
         let used = (0u8..=128).filter(|level| self.levels[usize::from(*level)] > 0);
