@@ -6,5 +6,6 @@ pub mod demo_service;
 pub mod invoker;
 pub mod logging;
 pub mod node;
+pub mod stepfunctions;
 pub mod tls;
 pub mod workflows;

@@ -1,6 +1,7 @@
 //! One machine's home, put together: data folder, engine, steps, workers and API. The only place that chooses adapters.
 
 use crate::invoker::LocalInvoker;
+use crate::stepfunctions;
 use crate::workflows::{self, Workflow, WorkflowFault};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,6 +17,7 @@ use tenantry_core::model::Catalogue;
 use tenantry_core::ports::{PortError, Secret, Vault as _};
 use tenantry_embedded::{EmbeddedHome, HomeOptions};
 use tenantry_engine::{Engine, EngineConfig};
+use tenantry_stepfunctions::{Endpoint, RegistryError, Verifier};
 
 /// The file in the data folder that holds the administrator's token.
 pub const TOKEN_FILE: &str = "admin.token";
@@ -50,6 +52,9 @@ pub enum StartError {
     /// The engine.
     #[error(transparent)]
     Engine(#[from] tenantry_engine::OpenError),
+    /// The registry of state machines.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// A port, while starting.
     #[error(transparent)]
     Port(#[from] PortError),
@@ -82,6 +87,7 @@ pub struct Node {
     engine: Engine,
     workers: WorkerHandles,
     api: ApiState,
+    protocol: (Endpoint, Verifier),
     background: Vec<tokio::task::JoinHandle<()>>,
 }
 
@@ -107,15 +113,19 @@ impl Node {
             retry_bound: retry_bound(&workflows),
         };
         let definitions = workflows.iter().map(|flow| (flow.name.clone(), flow.text.clone())).collect();
-        let engine = Engine::open(EngineConfig::new(
+        let verifier = stepfunctions::verifier(&options.data_dir, &home).await?;
+        let registry = stepfunctions::registry(&home, &workflows).await?;
+        let config = EngineConfig::new(
             Arc::new(home.journal.clone()),
             Arc::new(LocalInvoker::new(steps, queues.clone())),
             Arc::clone(&home.clock),
             Arc::clone(&home.ids),
             definitions,
             task_token_key(&home).await?,
-        ))
-        .await?;
+        )
+        .with_realm(registry.realm().clone())
+        .with_machines(Arc::new(registry.clone()));
+        let engine = Engine::open(config).await?;
 
         let ports = Ports {
             table: home.table.clone(),
@@ -149,12 +159,14 @@ impl Node {
             events_signal: Some(home.bus.watch()),
             gauges: vec![Arc::new(gauges)],
         };
-        Ok(Self { home, engine, workers, api, background })
+        let protocol = (Endpoint::new(engine.clone(), registry), verifier);
+        Ok(Self { home, engine, workers, api, protocol, background })
     }
 
-    /// The HTTP API.
+    /// The HTTP API, and the Step Functions endpoint beside it.
     pub fn router(&self) -> axum::Router {
-        tenantry_api::router(self.api.clone())
+        let (endpoint, verifier) = self.protocol.clone();
+        tenantry_api::router(self.api.clone()).merge(tenantry_stepfunctions::router(endpoint, verifier))
     }
 
     /// Ends the workers and the engine, and closes the data folder.

@@ -1,5 +1,6 @@
 //! The command line: noun, verb. stdout is data, stderr is talk.
 
+mod aws_credentials;
 mod client;
 mod doctor;
 mod event;
@@ -97,6 +98,9 @@ enum Command {
     /// Read and check the workflows of this build.
     #[command(subcommand)]
     Workflow(workflow::Verb),
+    /// Print the access key of the server's Step Functions endpoint, as a profile for ~/.aws/config; with `-o json` as the
+    /// AWS CLI's `credential_process` reads it.
+    AwsCredentials,
     /// Say what a problem code means and what to do.
     Explain {
         /// The code, such as TNT-0107.
@@ -135,6 +139,7 @@ async fn dispatch(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Event(verb) => event::run(verb, &client()?, output).await,
         Command::Queue(verb) => queue::run(verb, &client()?, output).await,
         Command::Workflow(verb) => workflow::run(verb, output),
+        Command::AwsCredentials => aws_credentials::run(&connection.data_dir, output),
         Command::Explain { code } => explain(&code),
         Command::Doctor => doctor::run(&connection, output).await,
     }
