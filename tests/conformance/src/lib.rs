@@ -30,6 +30,7 @@ pub mod outcome;
 pub mod pure;
 pub mod report;
 pub mod runner;
+mod stage;
 mod suites;
 pub mod world;
 

@@ -1,129 +1,120 @@
-//! A recorded execution: run, and compared in status, output and history.
+//! A recorded execution: run, and compared in status, output and history, or in the answer to the call that the case
+//! is about.
 
 use super::Case;
+use super::answer;
+use super::calls::shown;
+use super::flow::{self, Begun};
 use crate::compare::{Comparison, Difference};
 use crate::outcome::{Aspect, Checks, Verdict};
-use crate::pure::Pure;
-use crate::world::World;
+use crate::stage::Stage;
 use serde_json::{Value, json};
-use tenantry_asl::{Closed, Identity};
 
-/// What an execution came to, as `DescribeExecution` and `GetExecutionHistory` tell it.
-#[derive(Debug)]
-pub(super) struct Observed {
-    pub(super) status: String,
-    /// JSON text.
-    pub(super) output: Option<String>,
-    pub(super) error: Option<String>,
-    pub(super) cause: Option<String>,
-    pub(super) events: Vec<Value>,
-}
-
-pub(super) fn run(case: Case<'_>) -> (Verdict, Value) {
-    match observe(case) {
-        Ok(observed) => {
-            let shown = json!({
-                "expected": case.expected(),
-                "found": {
-                    "status": observed.status, "output": observed.output, "error": observed.error,
-                    "cause": observed.cause, "events": observed.events,
-                },
-            });
-            (Verdict::Run(compare(case, &observed)), shown)
-        }
-        Err(problem) => {
-            let check = || Err(Difference::new("an execution", problem.clone()));
-            let mut checks = Checks::from([(Aspect::Result, check())]);
-            if case.expected()["events"].is_array() {
-                checks.insert(Aspect::Types, check());
-                checks.insert(Aspect::Details, check());
-            }
-            (Verdict::Run(checks), json!({"expected": case.expected(), "found": problem}))
-        }
+pub(super) async fn run(stage: &Stage, case: Case<'_>) -> Result<(Verdict, Value), String> {
+    let begun = flow::begin(stage, case).await?;
+    let answer = match case.kind() {
+        "create-error" => Some(begun.create.clone()),
+        "api:stop_execution" => begun.stop.clone(),
+        "api:start_execution" | "sync-execution" => begun.start.clone(),
+        _ => None,
+    };
+    if let Some(answer) = answer {
+        let answer = answer.map(|answer| as_recorded(case, &begun, &answer));
+        let told = json!({"expected": case.expected(), "found": shown(&answer)});
+        return Ok((Verdict::Run(answer::check(case, &answer)), told));
     }
-}
-
-fn compare(case: Case<'_>, observed: &Observed) -> Checks {
+    let arn = match (begun.refusal(), begun.execution_arn()) {
+        (None, Some(arn)) => arn.to_owned(),
+        (refusal, _) => return Err(refusal.unwrap_or_else(|| "it was not started".to_owned())),
+    };
+    // One that does not end is compared as it stands: its status says so.
+    let stuck = stage.pump(stage.shared.protocol()?.ended(&arn)).await.and_then(|ended| ended).err();
+    if let "logs" | "express-end-event" = case.kind() {
+        return logged(stage, case, &begun, &arn, stuck).await;
+    }
+    let described = stage.call("DescribeExecution", &json!({"executionArn": arn})).await?;
+    if case.kind() == "describe" {
+        let told = json!({"expected": case.expected(), "found": shown(&described)});
+        return Ok((Verdict::Run(answer::check(case, &described)), told));
+    }
+    let described = described.map_err(|refusal| format!("DescribeExecution: {}", refusal.message))?;
+    let events = history(stage, &arn).await?;
     let expected = case.expected();
     let mut comparison = Comparison::new(case.get("masks"));
-    let mut checks = Checks::new();
-    checks.insert(Aspect::Result, result(expected, observed, &mut comparison));
-    if let Some(events) = expected["events"].as_array() {
-        // The history binds tokens anew: a difference in the result is none of its own.
-        let check = comparison.history(events, &observed.events, &case.unordered());
+    let result = result(expected, &described, stuck.as_deref(), &mut comparison);
+    let mut checks = Checks::from([(Aspect::Result, result)]);
+    if let Some(wanted) = expected["events"].as_array() {
+        let check = comparison.history(wanted, &events, &case.unordered());
         checks.insert(Aspect::Types, check.types);
         checks.insert(Aspect::Details, check.details);
     }
-    checks
+    let found = json!({"described": described, "events": events, "stuck": stuck});
+    Ok((Verdict::Run(checks), json!({"expected": expected, "found": found})))
 }
 
-fn result(expected: &Value, observed: &Observed, comparison: &mut Comparison) -> Result<(), Difference> {
-    if expected["status"] != observed.status.as_str() {
-        let why = [&observed.error, &observed.cause].map(|text| text.as_deref().unwrap_or_default());
-        let found = format!("{} {} {}", observed.status, why[0], why[1]);
+/// The recorder renamed the UUID of Express executions; ours becomes the recorded one.
+fn as_recorded(case: Case<'_>, begun: &Begun, value: &Value) -> Value {
+    let Some(ours) = begun.execution_arn().filter(|_| case.is_express()) else { return value.clone() };
+    let text = value.to_string().replace(ours, case.execution_arn());
+    serde_json::from_str(&text).unwrap_or_else(|_| value.clone())
+}
+
+async fn logged(
+    stage: &Stage,
+    case: Case<'_>,
+    begun: &Begun,
+    arn: &str,
+    stuck: Option<String>,
+) -> Result<(Verdict, Value), String> {
+    if let Some(stuck) = stuck {
+        return Err(stuck);
+    }
+    let entries = stage.shared.protocol()?.log(arn, case.get("logging")).await?;
+    let found = match case.kind() {
+        "express-end-event" => entries.last().cloned().unwrap_or(Value::Null),
+        _ => Value::Array(entries),
+    };
+    let found = as_recorded(case, begun, &found);
+    let check = answer::comparison(case).value(case.expected(), &found);
+    let told = json!({"expected": case.expected(), "found": found});
+    Ok((Verdict::Run(Checks::from([(Aspect::Result, check)])), told))
+}
+
+/// The whole history, page by page.
+async fn history(stage: &Stage, arn: &str) -> Result<Vec<Value>, String> {
+    let mut events = Vec::new();
+    let mut request = json!({"executionArn": arn, "maxResults": 1_000, "includeExecutionData": true});
+    loop {
+        let page = stage.call("GetExecutionHistory", &request).await?;
+        let page = page.map_err(|refusal| format!("GetExecutionHistory: {}", refusal.message))?;
+        events.extend(page["events"].as_array().into_iter().flatten().cloned());
+        match &page["nextToken"] {
+            Value::String(token) => request["nextToken"] = token.as_str().into(),
+            _ => return Ok(events),
+        }
+    }
+}
+
+fn result(
+    expected: &Value,
+    described: &Value,
+    stuck: Option<&str>,
+    comparison: &mut Comparison,
+) -> Result<(), Difference> {
+    if expected["status"] != described["status"] {
+        let text = |name: &str| described[name].as_str().unwrap_or_default().to_owned();
+        let found =
+            format!("{} {} {} {}", text("status"), text("error"), text("cause"), stuck.unwrap_or_default());
         return Err(Difference::new(expected["status"].to_string(), found.trim_end()).within("status"));
     }
     if let Some(wanted) = expected.get("output_json") {
-        let output = observed.output.as_deref().unwrap_or("null");
+        let output = described["output"].as_str().unwrap_or("null");
         let output = serde_json::from_str(output).unwrap_or(Value::Null);
         comparison.value(wanted, &output).map_err(|difference| difference.within("output "))?;
     }
-    for (name, found) in [("error", &observed.error), ("cause", &observed.cause)] {
-        let found = found.as_deref().map_or(Value::Null, Value::from);
-        let wanted = expected.get(name).unwrap_or(&Value::Null);
-        comparison.value(wanted, &found).map_err(|difference| difference.within(&format!("{name} ")))?;
+    for name in ["error", "cause"] {
+        let (wanted, found) = (&expected[name], &described[name]);
+        comparison.value(wanted, found).map_err(|difference| difference.within(&format!("{name} ")))?;
     }
     Ok(())
-}
-
-fn observe(case: Case<'_>) -> Result<Observed, String> {
-    let definition = tenantry_asl::parse(case.definition()).map_err(|diagnostics| {
-        let told: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
-        format!("the definition is refused: {}", told.join("; "))
-    })?;
-    let input = serde_json::from_str(&case.input()).map_err(|error| format!("the input: {error}"))?;
-    let mut world = World::new(case.get("lambdas"));
-    for call in case.get("other_calls").as_array().into_iter().flatten() {
-        if let (Some("create_queue"), Some(name)) =
-            (call["op"].as_str(), call["kwargs"]["QueueName"].as_str())
-        {
-            world.create_queue(name);
-        }
-    }
-    let last = |arn: &str| arn.rsplit(':').next().unwrap_or_default().to_owned();
-    let identity = Identity {
-        execution_id: case.execution_arn().to_owned(),
-        execution_name: last(case.execution_arn()),
-        role_arn: super::case::ROLE_ARN.to_owned(),
-        state_machine_id: case.state_machine_arn().to_owned(),
-        state_machine_name: last(case.state_machine_arn()),
-        ..Identity::default()
-    };
-    let mut pure = Pure::new(&definition, 1_767_225_600_000);
-    pure.run(input, identity, |task| world.call(&task.resource, &task.arguments))?;
-    let mut observed = Observed {
-        status: "RUNNING".to_owned(),
-        output: None,
-        error: None,
-        cause: None,
-        events: pure.events(),
-    };
-    observed.status = match pure.closed() {
-        None => return Err("it does not end".to_owned()),
-        Some(Closed::Succeeded { output }) => {
-            observed.output = Some(output.to_string());
-            "SUCCEEDED"
-        }
-        Some(Closed::Failed { error, cause }) => {
-            (observed.error, observed.cause) = (error.clone(), cause.clone());
-            "FAILED"
-        }
-        Some(Closed::TimedOut) => "TIMED_OUT",
-        Some(Closed::Aborted { error, cause }) => {
-            (observed.error, observed.cause) = (error.clone(), cause.clone());
-            "ABORTED"
-        }
-    }
-    .to_owned();
-    Ok(observed)
 }

@@ -52,14 +52,13 @@ impl std::fmt::Display for Difference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { at, expected, found } = self;
         let at = if at.is_empty() { "at the top" } else { at };
-        write!(f, "{at}: expected {}, found {}", cut(expected), cut(found))
+        write!(f, "{at}: expected {}, found {}", cut(expected, 160), cut(found, 260))
     }
 }
 
 /// Long values are cut for reading.
-fn cut(text: &str) -> String {
-    const CHARACTERS: usize = 220;
-    match text.char_indices().nth(CHARACTERS) {
+fn cut(text: &str, characters: usize) -> String {
+    match text.char_indices().nth(characters) {
         Some((at, _)) => format!("{}… ({} bytes)", &text[..at], text.len()),
         None => text.to_owned(),
     }
@@ -69,6 +68,7 @@ fn cut(text: &str) -> String {
 #[derive(Debug, Clone, Default)]
 pub struct Comparison {
     masked: BTreeSet<String>,
+    added: BTreeSet<String>,
     bindings: Bindings,
 }
 
@@ -82,7 +82,14 @@ impl Comparison {
             [kind, _, literal] if kind == "key_value" => literal.as_str(),
             _ => None,
         });
-        Self { masked: literals.map(str::to_owned).collect(), bindings: Bindings::default() }
+        Self { masked: literals.map(str::to_owned).collect(), ..Self::default() }
+    }
+
+    /// Members that may be ours alone: AWS added them after the recording.
+    #[must_use]
+    pub fn without_added<'a>(mut self, members: impl IntoIterator<Item = &'a str>) -> Self {
+        self.added = members.into_iter().map(str::to_owned).collect();
+        self
     }
 
     fn ignores(&self, text: &str) -> bool {
@@ -129,7 +136,9 @@ impl Comparison {
                     self.compare(wanted, got).map_err(|difference| difference.within(&place))?;
                 }
                 let more = b.iter().find(|(name, _)| {
-                    !a.contains_key(name.as_str()) && !IGNORED_MEMBERS.contains(&name.as_str())
+                    !a.contains_key(name.as_str())
+                        && !IGNORED_MEMBERS.contains(&name.as_str())
+                        && !self.added.contains(name.as_str())
                 });
                 more.map_or(Ok(()), |(name, got)| {
                     Err(Difference::new("nothing", got.to_string()).within(&format!("/{name}")))
