@@ -41,7 +41,13 @@ pub struct Change {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub(crate) enum TaskChange {
-    Scheduled { frame: FrameId, at_ms: i64, task: PendingTask },
+    Scheduled {
+        frame: FrameId,
+        at_ms: i64,
+        task: PendingTask,
+    },
+    /// History tells of it now.
+    Told,
     Submitted,
     Gone,
 }
@@ -131,10 +137,19 @@ impl Change {
         for (&id, change) in &self.tasks {
             match change {
                 TaskChange::Scheduled { frame, at_ms, task } => {
-                    state.tasks.insert(id, TaskEntry { frame: *frame, at_ms: *at_ms, task: task.clone() });
+                    state.tasks.insert(
+                        id,
+                        TaskEntry { frame: *frame, at_ms: *at_ms, told: false, task: task.clone() },
+                    );
+                }
+                TaskChange::Told => {
+                    if let Some(entry) = state.tasks.get_mut(&id) {
+                        entry.told = true;
+                    }
                 }
                 TaskChange::Submitted => {
                     if let Some(entry) = state.tasks.get_mut(&id) {
+                        entry.told = true;
                         entry.task.submitted = true;
                     }
                 }

@@ -8,10 +8,12 @@ mod map_views;
 pub use change::Change;
 pub(crate) use change::{FrameChange, FramePatch, TaskChange};
 pub(crate) use frame::{Activity, Fan, Frame, FrameId, ROOT};
-pub(crate) use map_run::{About, Child, Dataset, Failed, Head, MapRun, MapRunChange, MapRunId, Phase};
+pub(crate) use map_run::{
+    About, Batching, Child, Dataset, Failed, Head, MapRun, MapRunChange, MapRunId, Phase,
+};
 pub use map_run::{MapRunCounts, MapRunStatus};
 pub use map_views::{MapChild, MapRunView};
-pub(crate) use map_views::{map_run_arn, uuid_of};
+pub(crate) use map_views::{map_run_arn, result_of, uuid_of};
 
 use crate::{Closed, Identity, PendingTask, TaskId, Timer, TimerKey, entries};
 use serde::{Deserialize, Serialize};
@@ -39,6 +41,9 @@ pub(crate) struct TaskEntry {
     pub(crate) frame: FrameId,
     /// When it was scheduled.
     pub(crate) at_ms: i64,
+    /// Whether history tells of it, where that waits for the dispatch to be acknowledged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) told: bool,
     pub(crate) task: PendingTask,
 }
 
@@ -135,7 +140,7 @@ impl ExecutionState {
     pub fn is_parked(&self) -> bool {
         self.closed.is_some()
             || self.is_started()
-                && self.tasks.values().all(|entry| entry.task.submitted)
+                && self.tasks.values().all(|entry| entry.task.submitted || entry.told)
                 && !self.frames.values().any(|frame| frame.activity == Activity::Ready)
     }
 }

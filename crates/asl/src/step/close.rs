@@ -10,25 +10,27 @@ use crate::state::{Activity, ROOT};
 use serde_json::Value;
 
 impl Run<'_> {
-    pub(super) fn close_failed(&mut self, failure: Failure) {
-        let previous = self.frame(ROOT).map_or(0, super::history::last_of);
+    /// `previous_id`: the event that the failure follows.
+    pub(super) fn close_failed(&mut self, failure: Failure, previous_id: u64) {
         let Failure { error, cause, .. } = failure;
         let members = error_and_cause(error.as_deref(), cause.as_deref());
         let details = details("executionFailedEventDetails", Value::Object(members));
-        self.close(Closed::Failed { error, cause }, previous, "ExecutionFailed", details);
+        self.close(Closed::Failed { error, cause }, previous_id, "ExecutionFailed", details);
     }
 
     /// The history has no room for anything but its end.
     pub(super) fn close_exhausted(&mut self) {
         let cause =
             format!("The execution reached the maximum number of history events ({HISTORY_EVENTS_MAX}).");
-        self.close_failed(Failure::new(RUNTIME, cause));
+        let previous_id = self.frame(ROOT).map_or(0, super::history::last_of);
+        self.close_failed(Failure::new(RUNTIME, cause), previous_id);
     }
 
     /// Ends the execution: every task and timer goes; the frames stay where they were cut off, for a redrive.
     pub(super) fn close(&mut self, closed: Closed, previous_id: u64, event_type: &str, details: Value) {
         self.record_at(self.env.now_ms, previous_id, event_type.to_owned(), details);
         self.queue.clear();
+        self.abort_map_runs();
         for task in self.task_ids() {
             self.abandon_task(task);
         }

@@ -1,45 +1,73 @@
-//! Evaluating templates where a frame stands, and telling what went wrong in Step Functions' words.
+//! Evaluating fields where a frame stands, in the state's own query language, and telling what went wrong in Step
+//! Functions' words.
 
 use super::Failure;
 use super::history::{details, error_and_cause, to_text};
 use super::run::Run;
-use crate::errors::{DATA_LIMIT_EXCEEDED, QUERY_EVALUATION};
+use crate::definition::model::Computed;
+use crate::errors::{DATA_LIMIT_EXCEEDED, QUERY_EVALUATION, RUNTIME};
+use crate::jsonpath;
 use crate::random::Random;
 use crate::state::{Frame, FrameId, Payload, Variables};
-use crate::time::iso;
-use crate::{ContextObject, EvaluationError, Expression, Scope, TASK_TOKEN_PLACEHOLDER, Template};
-use serde_json::{Map, Value, json};
+use crate::{ContextObject, EvaluationError, Expression, Scope, Template};
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
-/// What an expression sees besides the frame's input and variables.
+/// What a field sees besides the frame's input and variables.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Given<'a> {
     /// `$states.result`.
     pub(super) result: Option<&'a Value>,
     /// `$states.errorOutput`.
     pub(super) error_output: Option<&'a Value>,
-    /// `$states.context.Map.Item`, of an iteration that is about to begin.
+    /// `Map.Item` of the context object, of an iteration that is about to begin.
     pub(super) item: Option<(u64, &'a Value)>,
-    /// Whether `$states.context.Task.Token` is there.
+    /// That item's key, where the items are an object's members.
+    pub(super) item_key: Option<&'a str>,
+    /// Where that item comes from; only distributed Maps tell.
+    pub(super) item_source: Option<&'a str>,
+    /// Whether `Task.Token` of the context object is there.
     pub(super) token: bool,
 }
 
-/// Why a template gave no value.
+/// Why a field gave no value.
 #[derive(Debug)]
-pub(super) struct Unevaluated {
-    /// The field, such as `Output/result`; `None` where the cause is no expression.
-    pub(super) location: Option<String>,
-    pub(super) problem: String,
+pub(super) enum Unevaluated {
+    /// In JSONata: `States.QueryEvaluationError`, with an `EvaluationFailed` event.
+    Query {
+        /// The field, such as `Output/result`; `None` where the cause is no expression.
+        location: Option<String>,
+        problem: String,
+    },
+    /// In JSONPath: the state fails with that error, and history tells nothing else of it.
+    Path { error: &'static str, problem: String },
 }
 
 impl Unevaluated {
+    /// In JSONata: a field's expression failed.
     pub(super) fn at(location: &str, problem: impl Into<String>) -> Self {
-        Unevaluated { location: Some(location.to_owned()), problem: problem.into() }
+        Unevaluated::Query { location: Some(location.to_owned()), problem: problem.into() }
+    }
+
+    /// In JSONata: the state fails, and no expression is to blame.
+    pub(super) fn nowhere(problem: impl Into<String>) -> Self {
+        Unevaluated::Query { location: None, problem: problem.into() }
+    }
+
+    /// In JSONPath: `States.Runtime`, which nothing catches.
+    pub(super) fn runtime(problem: impl Into<String>) -> Self {
+        Unevaluated::Path { error: RUNTIME, problem: problem.into() }
+    }
+}
+
+impl From<jsonpath::Failure> for Unevaluated {
+    fn from(failure: jsonpath::Failure) -> Self {
+        Unevaluated::Path { error: failure.error, problem: failure.cause }
     }
 }
 
 impl Run<'_> {
-    /// A template's value.
+    /// A JSONata template's value.
     pub(super) fn template(
         &self,
         id: FrameId,
@@ -55,7 +83,7 @@ impl Run<'_> {
         }
     }
 
-    /// One expression's value.
+    /// One JSONata expression's value.
     pub(super) fn expression(
         &self,
         id: FrameId,
@@ -66,16 +94,24 @@ impl Run<'_> {
         self.with_scope(id, given, |evaluate| evaluate(expression, location))
     }
 
+    /// A template's value in either language. `location` names the field in JSONata, `input` is `$` in JSONPath.
+    pub(super) fn computed(
+        &self,
+        id: FrameId,
+        computed: &Computed,
+        location: &str,
+        input: &Value,
+        given: Given<'_>,
+    ) -> Result<Payload, Unevaluated> {
+        match computed {
+            Computed::Jsonata(template) => self.template(id, template, location, given),
+            Computed::JsonPath(template) => self.payload_template(id, template, input, given),
+        }
+    }
+
     fn with_scope<T>(&self, id: FrameId, given: Given<'_>, use_it: impl FnOnce(Evaluate<'_>) -> T) -> T {
         let context = ContextObject::new(|| self.context(id, given));
-        let mut scopes: Vec<&Variables> = Vec::new();
-        let mut next = Some(id);
-        while let Some(frame) = next.and_then(|id| self.frame(id)) {
-            if !frame.variables.is_empty() {
-                scopes.push(&frame.variables);
-            }
-            next = frame.parent;
-        }
+        let scopes = self.scopes(id);
         let null = Value::Null;
         let input = self.frame(id).map_or(&null, |frame| &*frame.input);
         let evaluate = |expression: &Expression, location: &str| {
@@ -93,6 +129,19 @@ impl Run<'_> {
         use_it(&evaluate)
     }
 
+    /// The variables that a frame sees, innermost scope first.
+    pub(super) fn scopes(&self, id: FrameId) -> Vec<&Variables> {
+        let mut scopes: Vec<&Variables> = Vec::new();
+        let mut next = Some(id);
+        while let Some(frame) = next.and_then(|id| self.frame(id)) {
+            if !frame.variables.is_empty() {
+                scopes.push(&frame.variables);
+            }
+            next = frame.parent;
+        }
+        scopes
+    }
+
     /// A new seed, that follows from the step's.
     pub(super) fn next_seed(&self) -> u64 {
         let count = self.evaluations.get() + 1;
@@ -100,70 +149,23 @@ impl Run<'_> {
         Random::new(self.env.seed ^ count.wrapping_mul(0x2545_f491_4f6c_dd1d)).next()
     }
 
-    /// <https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html>
-    fn context(&self, id: FrameId, given: Given<'_>) -> Value {
-        let mut context = Map::new();
-        if let Some(start) = &self.start {
-            let identity = &start.identity;
-            let mut execution = json!({
-                "Id": identity.execution_id,
-                "Input": &*start.input,
-                "Name": identity.execution_name,
-                "RoleArn": identity.role_arn,
-                "StartTime": iso(start.at_ms),
-                "RedriveCount": self.base.redrive_count + u64::from(self.redriven),
-            });
-            let redriven_at_ms = if self.redriven { Some(self.env.now_ms) } else { self.base.redriven_at_ms };
-            if let Some(at_ms) = redriven_at_ms {
-                execution["RedriveTime"] = Value::from(iso(at_ms));
-            }
-            context.insert("Execution".to_owned(), execution);
-            let machine = json!({"Id": identity.state_machine_id, "Name": identity.state_machine_name});
-            context.insert("StateMachine".to_owned(), machine);
-        }
-        if let Some(frame) = self.frame(id) {
-            let state = json!({
-                "EnteredTime": iso(frame.entered_at_ms),
-                "Name": &*frame.state,
-                "RetryCount": frame.retry_count(),
-            });
-            context.insert("State".to_owned(), state);
-        }
-        let item = given.item.or_else(|| self.item_around(id));
-        if let Some((index, value)) = item {
-            context.insert("Map".to_owned(), json!({"Item": {"Index": index, "Value": value}}));
-        }
-        if given.token {
-            context.insert("Task".to_owned(), json!({"Token": TASK_TOKEN_PLACEHOLDER}));
-        }
-        Value::Object(context)
-    }
-
-    /// The item of the innermost iteration that a frame lies in.
-    fn item_around(&self, id: FrameId) -> Option<(u64, &Value)> {
-        let mut id = id;
-        loop {
-            let parent = self.frame(id)?.parent?;
-            let frame = self.frame(parent)?;
-            if let (Some(items), crate::state::Activity::Fan(fan)) = (&frame.items, &frame.activity) {
-                let index = id.checked_sub(fan.first)?;
-                return Some((index, items.get(usize::try_from(index).ok()?)?));
-            }
-            id = parent;
-        }
-    }
-
-    /// Records that an expression failed; the failure that its state must deal with. `entering`: the state did nothing
-    /// yet, so that the event points before the entry.
+    /// The failure that a field without a value is. In JSONata, history tells of it first.
     pub(super) fn evaluation_failed(&mut self, id: FrameId, problem: Unevaluated) -> Failure {
         let Some((state, entered, previous)) =
             self.frame(id).map(|frame| (Arc::clone(&frame.state), frame.entered_event, frame.event))
         else {
             return Failure::default();
         };
-        let cause = in_state(&state, entered, &problem.problem);
+        let (location, problem) = match problem {
+            Unevaluated::Path { error, problem } => {
+                let cause = self.in_state(&state, entered, &problem);
+                return Failure { ends_execution: error == RUNTIME, ..Failure::new(error, cause) };
+            }
+            Unevaluated::Query { location, problem } => (location, problem),
+        };
+        let cause = self.in_state(&state, entered, &problem);
         let mut members = error_and_cause(Some(QUERY_EVALUATION), Some(&cause));
-        if let Some(location) = problem.location {
+        if let Some(location) = location {
             members.insert("location".to_owned(), Value::from(location));
         }
         members.insert("state".to_owned(), Value::from(&*state));
@@ -178,24 +180,37 @@ impl Run<'_> {
         Failure::new(QUERY_EVALUATION, cause)
     }
 
+    /// Records a failed evaluation and lets the state deal with it.
+    pub(super) fn fail_evaluation(&mut self, id: FrameId, problem: Unevaluated) {
+        let failure = self.evaluation_failed(id, problem);
+        self.fail(id, failure);
+    }
+
     /// A payload over the limit.
     pub(super) fn too_large(&self, frame: &Frame) -> Failure {
-        let cause = format!(
-            "The state/task '{}' returned a result with a size exceeding the maximum number of bytes service limit.",
-            frame.state
-        );
-        Failure::new(DATA_LIMIT_EXCEEDED, cause)
+        too_large(&frame.state)
+    }
+
+    /// The beginning that Step Functions gives the causes of what goes wrong in a state. `TestState` has none.
+    pub(super) fn in_state(&self, state: &str, entered: u64, problem: &str) -> String {
+        if self.probe.is_some() {
+            return problem.to_owned();
+        }
+        format!(
+            "An error occurred while executing the state '{state}' (entered at the event id #{entered}). {problem}"
+        )
     }
 }
 
-/// The beginning that Step Functions gives such causes.
-pub(super) fn in_state(state: &str, entered: u64, problem: &str) -> String {
-    format!(
-        "An error occurred while executing the state '{state}' (entered at the event id #{entered}). {problem}"
-    )
+/// What gave more than a payload may hold: a state, a service, a function.
+pub(super) fn too_large(what: &str) -> Failure {
+    let cause = format!(
+        "The state/task '{what}' returned a result with a size exceeding the maximum number of bytes service limit."
+    );
+    Failure::new(DATA_LIMIT_EXCEEDED, cause)
 }
 
-/// A result that is not what its field takes.
+/// A JSONata result that is not what its field takes.
 pub(super) fn unexpected(
     expression: &Expression,
     location: &str,

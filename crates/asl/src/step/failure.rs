@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::history::{details, last_of, nothing};
+use super::probe::Ended;
 use super::run::Run;
 use crate::TimerKey;
 use crate::definition::model::Kind;
@@ -14,6 +15,12 @@ impl Run<'_> {
     /// The state that a frame stands in failed.
     pub(super) fn fail(&mut self, id: FrameId, failure: Failure) {
         let Some(state) = self.state_of(id) else { return };
+        if self.probe.is_some() {
+            return self.fail_probed(id, failure);
+        }
+        if failure.ends_execution {
+            return self.end_by(id, failure);
+        }
         let fans = matches!(state.kind, Kind::Parallel { .. } | Kind::Map(_));
         if fans {
             self.abort_children(id);
@@ -32,11 +39,48 @@ impl Run<'_> {
         }
         let failure = Failure { beyond_rules: false, ..failure };
         if let Some(frame) = self.frame_mut(id)
-            && !matches!(frame.activity, Activity::Fan(_))
+            && !matches!(frame.activity, Activity::Fan(_) | Activity::MapRun { .. })
         {
             frame.activity = Activity::Failed { error: failure.error.clone() };
         }
-        if id == ROOT { self.close_failed(failure) } else { self.child_failed(id, failure) }
+        if id == ROOT {
+            let previous_id = self.frame(id).map_or(0, last_of);
+            self.close_failed(failure, previous_id);
+        } else {
+            self.child_failed(id, failure);
+        }
+    }
+
+    /// Ends the execution where it stands: no rule around the state takes it, and no state around it tells of it.
+    fn end_by(&mut self, id: FrameId, failure: Failure) {
+        let previous_id = self.frame(id).map_or(0, last_of);
+        if let Some(frame) = self.frame_mut(id)
+            && !matches!(frame.activity, Activity::Fan(_) | Activity::MapRun { .. })
+        {
+            frame.activity = Activity::Failed { error: failure.error.clone() };
+        }
+        self.close_failed(failure, previous_id);
+    }
+
+    /// The state under test failed: what its rules make of it.
+    fn fail_probed(&mut self, id: FrameId, failure: Failure) {
+        let (Some(probe), Some(state)) = (self.probe, self.state_of(id)) else { return };
+        let ruled = !failure.beyond_rules;
+        let found = state.retry.iter().enumerate().find(|(_, rule)| takes(&rule.errors, failure.matched()));
+        let found = found.filter(|_| ruled);
+        if let Some((rule, retrier)) = found
+            && probe.retries_used < retrier.max_attempts
+        {
+            let pause_seconds = retrier.pause_seconds(probe.retries_used);
+            let Failure { error, cause, .. } = failure;
+            return probe.end(Ended::Retriable { error, cause, rule, pause_seconds });
+        }
+        let caught = state.catch.iter().position(|rule| ruled && takes(&rule.errors, failure.matched()));
+        if let Some(index) = caught {
+            return self.leave_by_catch(id, index, &failure);
+        }
+        let Failure { error, cause, .. } = failure;
+        probe.end(Ended::Failed { error, cause, exhausted_rule: found.map(|(rule, _)| rule) });
     }
 
     /// Sets the pause before a retry, where a Retry rule grants one.
@@ -113,6 +157,10 @@ impl Run<'_> {
         {
             return;
         }
+        let map_run_aborted = self.abort_map_run(id);
+        if matches!(activity, Activity::MapRun { .. }) && !map_run_aborted {
+            return;
+        }
         if let Some((index, name)) = self.iteration(parent, id) {
             let aborted = json!({"index": index, "name": name});
             self.record(event, "MapIterationAborted", details("mapIterationAbortedEventDetails", aborted));
@@ -128,8 +176,11 @@ impl Run<'_> {
             _ => {}
         }
         self.record(event, format!("{prefix}StateAborted"), nothing());
+        if map_run_aborted {
+            self.record(event, "MapRunAborted", nothing());
+        }
         if let Some(frame) = self.frame_mut(id)
-            && !matches!(frame.activity, Activity::Fan(_))
+            && !matches!(frame.activity, Activity::Fan(_) | Activity::MapRun { .. })
         {
             frame.activity = Activity::Aborted;
         }
@@ -137,6 +188,7 @@ impl Run<'_> {
 
     /// Forgets the children: their state starts anew, or is left.
     pub(super) fn remove_children(&mut self, id: FrameId) {
+        self.forget_map_run(id);
         let Some(Activity::Fan(fan)) = self.frame(id).map(|frame| frame.activity.clone()) else { return };
         for child in fan.first..fan.first + fan.started {
             self.remove_children(child);

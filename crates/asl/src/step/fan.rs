@@ -1,27 +1,24 @@
 //! Parallel and Map: starting children and gathering what they give.
 
+use super::Failure;
 use super::evaluate::{Given, Unevaluated, unexpected};
-use super::history::{details, last_of, nothing};
+use super::history::{details, last_of, nothing, to_text};
+use super::probe::{Answer, Stage};
 use super::run::{Run, Work};
 use crate::Template;
-use crate::definition::model::{Computed, Items, Kind, Map};
+use crate::definition::model::{Io, Items, Kind, Map};
+use crate::errors::EXCEED_TOLERATED_FAILURE_THRESHOLD;
 use crate::limits::INLINE_MAP_CONCURRENCY_MAX;
 use crate::state::{Activity, Fan, Frame, FrameId, Payload, Variables};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-impl Run<'_> {
-    pub(super) fn start_branches(
-        &mut self,
-        id: FrameId,
-        branches: &[Arc<str>],
-        arguments: Option<&Template>,
-    ) {
-        let input = match arguments {
-            Some(template) => self.template(id, template, "Arguments", Given::default()),
-            None => Ok(self.frame(id).map(|frame| Arc::clone(&frame.input)).unwrap_or_default()),
-        };
-        let input = match input {
+impl<'a> Run<'a> {
+    pub(super) fn start_branches(&mut self, id: FrameId, branches: &[Arc<str>]) {
+        if self.probe.is_some() {
+            return self.answer_fan(id);
+        }
+        let input = match self.handed_on(id, Given::default()) {
             Ok(input) => input,
             Err(problem) => return self.fail_evaluation(id, problem),
         };
@@ -38,11 +35,16 @@ impl Run<'_> {
         }
     }
 
-    pub(super) fn start_map(&mut self, id: FrameId, map: &Map) {
+    pub(super) fn start_map(&mut self, id: FrameId, map: &'a Map) {
+        if self.probe.is_some() {
+            return self.probe_map(id, map);
+        }
+        if let Some(distributed) = &map.distributed {
+            return self.start_map_run(id, map, distributed);
+        }
         let prepared = self.items(id, map).and_then(|items| {
-            let limit =
-                map.max_concurrency.as_ref().map(|amount| self.amount(id, amount, "MaxConcurrency", 0));
-            let limit = limit.transpose()?.filter(|limit| *limit > 0).unwrap_or(u64::MAX);
+            let limit = self.optional_amount(id, map.max_concurrency.as_ref(), "MaxConcurrency", 0)?;
+            let limit = limit.filter(|limit| *limit > 0).unwrap_or(u64::MAX);
             Ok((items, limit.min(INLINE_MAP_CONCURRENCY_MAX)))
         });
         let (items, limit) = match prepared {
@@ -60,25 +62,120 @@ impl Run<'_> {
         self.fill(id, event);
     }
 
+    /// The items of an inline Map: a list, whatever gives it.
     fn items(&self, id: FrameId, map: &Map) -> Result<Vec<Value>, Unevaluated> {
-        let Items::Template(template) = &map.items else {
-            let input = self.frame(id).map(|frame| Arc::clone(&frame.input)).unwrap_or_default();
-            return match &*input {
-                Value::Array(items) => Ok(items.clone()),
-                other => {
-                    let shown = super::history::to_text(other).unwrap_or_default();
-                    let problem = format!("Map state input must be an array but was: {shown}");
-                    Err(Unevaluated { location: None, problem })
-                }
-            };
-        };
-        let value = self.template(id, template, "Items", Given::default())?;
-        match (Arc::unwrap_or_clone(value), template) {
+        let value = self.items_value(id, map)?;
+        match (Arc::unwrap_or_clone(value), &map.items) {
             (Value::Array(items), _) => Ok(items),
-            (other, Template::Expression(expression)) => {
-                Err(unexpected(expression, "Items", "array", &other))
+            (other, items) => Err(self.no_items(id, items, &other)),
+        }
+    }
+
+    /// What stands where the items should be.
+    pub(super) fn items_value(&self, id: FrameId, map: &Map) -> Result<Payload, Unevaluated> {
+        match &map.items {
+            Items::Template(template) => self.template(id, template, "Items", Given::default()),
+            Items::Input => self.selected_input(id),
+            Items::At(path) => {
+                let input = self.selected_input(id)?;
+                self.path(id, path, &input, Given::default())
+                    .map(Arc::new)
+                    .map_err(|error| crate::jsonpath::Failure::of_path(&error).into())
             }
-            (_, _) => Err(Unevaluated::at("Items", "Items must be an array.")),
+        }
+    }
+
+    /// What stands where the items should be is no list.
+    pub(super) fn no_items(&self, id: FrameId, items: &Items, found: &Value) -> Unevaluated {
+        let in_jsonata = matches!(self.state_of(id).map(|state| &state.io), Some(Io::Jsonata(_)));
+        match items {
+            Items::Template(Template::Expression(expression)) => {
+                unexpected(expression, "Items", "array", found)
+            }
+            Items::Template(_) => Unevaluated::at("Items", "Items must be an array."),
+            Items::Input if in_jsonata => {
+                let shown = to_text(found).unwrap_or_default();
+                Unevaluated::nowhere(format!("Map state input must be an array but was: {shown}"))
+            }
+            Items::Input => Unevaluated::runtime("Reference path \"$\" must point to array."),
+            Items::At(path) => {
+                // Of a path into the context object, what is told begins at the object itself.
+                let text = path.text();
+                let text = text.strip_prefix('$').filter(|rest| rest.starts_with('$')).unwrap_or(text);
+                Unevaluated::runtime(format!("Reference path \"{text}\" must point to array."))
+            }
+        }
+    }
+
+    /// A test of a Map state: what is evaluated before the first iteration, and the mocked result.
+    fn probe_map(&mut self, id: FrameId, map: &Map) {
+        if let Err(problem) = self.observe_map(id, map) {
+            return self.fail_evaluation(id, problem);
+        }
+        let distributed = map.distributed.as_deref();
+        let tolerated = self.probe.and_then(|probe| probe.iterations_failed).is_none_or(|failed| {
+            let count = self.observed(Stage::ToleratedFailureCount).and_then(|count| count.as_u64());
+            let percentage = self.observed(Stage::ToleratedFailurePercentage).and_then(|p| p.as_f64());
+            let items = self.items(id, map).map_or(0, |items| items.len());
+            #[expect(clippy::cast_precision_loss, reason = "a share of at most a payload's items")]
+            let share = if items == 0 { 0.0 } else { failed as f64 * 100.0 / items as f64 };
+            count.is_none_or(|count| failed <= count)
+                && percentage.is_none_or(|percentage| share <= percentage)
+        });
+        let is_mocked_result =
+            matches!(self.probe.and_then(|probe| probe.answer.as_ref()), Some(Answer::Result(_)));
+        if distributed.is_some() && is_mocked_result && !tolerated {
+            let cause = "The specified tolerated failure threshold was exceeded";
+            return self.fail(id, Failure::new(EXCEED_TOLERATED_FAILURE_THRESHOLD, cause));
+        }
+        self.answer_fan(id);
+    }
+
+    fn observe_map(&self, id: FrameId, map: &Map) -> Result<(), Unevaluated> {
+        let distributed = map.distributed.as_deref();
+        if distributed.is_none_or(|distributed| distributed.item_reader.is_none()) {
+            let value = self.items_value(id, map)?;
+            let Some(items) = value.as_array() else {
+                return Err(self.no_items(id, &map.items, &value));
+            };
+            if matches!(self.state_of(id).map(|state| &state.io), Some(Io::JsonPath(_))) {
+                self.observe(Stage::AfterItemsPath, &value);
+            }
+            if let Some(selector) = &map.item_selector {
+                let input = self.selected_input(id)?;
+                let mut selected = Vec::with_capacity(items.len());
+                for (index, item) in (0..).zip(items) {
+                    let given = Given { item: Some((index, item)), ..Given::default() };
+                    let item = self.computed(id, selector, "ItemSelector", &input, given)?;
+                    selected.push(Arc::unwrap_or_clone(item));
+                }
+                self.observe(Stage::AfterItemSelector, &Arc::new(Value::Array(selected)));
+            }
+        }
+        let limit = self.optional_amount(id, map.max_concurrency.as_ref(), "MaxConcurrency", 0)?;
+        self.observe(Stage::MaxConcurrency, &Arc::new(Value::from(limit.unwrap_or(0))));
+        if let Some(distributed) = distributed {
+            let count = distributed.tolerated_failure_count.as_ref();
+            if let Some(count) = self.optional_amount(id, count, "ToleratedFailureCount", 0)? {
+                self.observe(Stage::ToleratedFailureCount, &Arc::new(Value::from(count)));
+            }
+            if let Some(percentage) = &distributed.tolerated_failure_percentage {
+                let percentage = self.percentage(id, percentage, "ToleratedFailurePercentage")?;
+                self.observe(Stage::ToleratedFailurePercentage, &Arc::new(Value::from(percentage)));
+            }
+        }
+        Ok(())
+    }
+
+    /// A test of a Parallel or Map state: nothing runs inside, the answer was given with the test.
+    fn answer_fan(&mut self, id: FrameId) {
+        match self.probe.and_then(|probe| probe.answer.as_ref()) {
+            Some(Answer::Result(result)) => self.succeed(id, Arc::clone(result)),
+            Some(Answer::Error { error, cause }) => {
+                let failure = Failure { error: error.clone(), cause: cause.clone(), ..Failure::default() };
+                self.fail(id, failure);
+            }
+            None => self.fail(id, Failure::default()),
         }
     }
 
@@ -118,11 +215,12 @@ impl Run<'_> {
         let index = fan.started;
         let item = usize::try_from(index).ok().and_then(|index| items.get(index)).unwrap_or(&Value::Null);
         let input = match &map.item_selector {
-            Some(Computed::Jsonata(template)) => {
+            Some(selector) => {
                 let given = Given { item: Some((index, item)), ..Given::default() };
-                self.template(id, template, "ItemSelector", given)?
+                let selected = self.selected_input(id)?;
+                self.computed(id, selector, "ItemSelector", &selected, given)?
             }
-            _ => Arc::new(item.clone()),
+            None => Arc::new(item.clone()),
         };
         let started = json!({"index": index, "name": name});
         let started =
@@ -189,8 +287,8 @@ impl Run<'_> {
             });
         let result: Payload = Arc::new(Value::Array(outputs.collect()));
         let Some(prefix) = self.state_of(id).map(|state| state.kind.event_prefix()) else { return };
-        self.beside(id, format!("{prefix}StateSucceeded"), nothing());
+        let succeeded = self.beside(id, format!("{prefix}StateSucceeded"), nothing());
         self.remove_children(id);
-        self.succeed(id, result);
+        self.succeed_after(id, result, succeeded);
     }
 }

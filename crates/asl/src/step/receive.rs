@@ -1,11 +1,12 @@
 //! What each event from outside does first.
 
 use super::Failure;
+use super::evaluate::{Unevaluated, too_large};
 use super::history::{details, error_and_cause, untruncated};
 use super::run::{Run, Work};
-use crate::errors::{DATA_LIMIT_EXCEEDED, TIMEOUT};
-use crate::state::{Activity, Frame, FrameId, Payload, ROOT, Start, Variables};
-use crate::{Closed, Event, Identity, TaskId, TimerKey};
+use crate::errors::{DATA_LIMIT_EXCEEDED, RUNTIME, TIMEOUT};
+use crate::state::{Activity, Frame, FrameId, Payload, ROOT, Start};
+use crate::{Closed, Event, Identity, TaskId, TaskKind, TimerKey};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -27,7 +28,23 @@ impl Run<'_> {
             Event::TaskHeartbeat { task } if open => self.task_heartbeat(*task),
             Event::TimerFired { timer } if open => self.timer_fired(*timer),
             Event::Aborted { error, cause } if open => self.abort(error.clone(), cause.clone()),
-            Event::TaskStarted { .. } | Event::ChildClosed { .. } if open => {}
+            Event::TaskStarted { task, worker_name } if open => {
+                self.task_started(*task, worker_name.as_deref());
+            }
+            Event::ChildClosed { task, closed } if open => self.map_child_closed(*task, closed),
+            Event::MapRunUpdated {
+                map_run,
+                max_concurrency,
+                tolerated_failure_count,
+                tolerated_failure_percentage,
+            } if open => {
+                self.update_map_run(
+                    map_run,
+                    *max_concurrency,
+                    *tolerated_failure_count,
+                    *tolerated_failure_percentage,
+                );
+            }
             // Too early, too late or a second time.
             _ => {}
         }
@@ -47,13 +64,15 @@ impl Run<'_> {
             // No frame: there is nothing that a redrive could mend.
             let cause =
                 "The execution's input has a size exceeding the maximum number of bytes service limit.";
-            return self.close_failed(Failure::new(DATA_LIMIT_EXCEEDED, cause));
+            return self.close_failed(Failure::new(DATA_LIMIT_EXCEEDED, cause), 1);
         }
+        let first = self.probe.and_then(|probe| probe.state.as_ref()).unwrap_or(&self.definition.start_at);
+        let variables = self.probe.map(|probe| probe.variables.clone()).unwrap_or_default();
         let frame = Frame {
             parent: None,
-            state: Arc::clone(&self.definition.start_at),
+            state: Arc::clone(first),
             input,
-            variables: Arc::new(Variables::new()),
+            variables: Arc::new(variables),
             event: 0,
             entered_event: 0,
             entered_at_ms: now_ms,
@@ -79,17 +98,45 @@ impl Run<'_> {
     /// The frame that waits for a task, with `TaskStarted` recorded where it was not yet.
     fn answered(&mut self, task: TaskId, started_at_ms: i64) -> Option<FrameId> {
         let (frame, pending) = self.task(task)?;
-        let submitted = pending.submitted;
-        if !submitted {
-            self.record_task_started(frame, started_at_ms);
+        let (kind, submitted) = (pending.kind, pending.submitted);
+        match kind {
+            TaskKind::Activity => self.record_queued(frame, task),
+            _ if !submitted => self.record_task_started(frame, started_at_ms),
+            _ => {}
         }
         Some(frame)
+    }
+
+    /// A worker took an activity's task.
+    fn task_started(&mut self, task: TaskId, worker_name: Option<&str>) {
+        let Some((frame, pending)) = self.task(task) else { return };
+        if pending.submitted || pending.kind != TaskKind::Activity {
+            return;
+        }
+        let heartbeat_seconds = pending.heartbeat_seconds;
+        self.record_queued(frame, task);
+        let mut members = json!({});
+        if let Some(name) = worker_name {
+            members["workerName"] = Value::from(name);
+        }
+        self.record_task(frame, "Started", members);
+        self.mark_submitted(task);
+        if let Some(seconds) = heartbeat_seconds {
+            self.set_timer(TimerKey::TaskHeartbeat(task), self.after_seconds(seconds));
+        }
     }
 
     fn task_submitted(&mut self, task: TaskId, started_at_ms: i64, output: &Value) {
         let Some((frame, pending)) = self.task(task) else { return };
         if pending.submitted {
             return;
+        }
+        if matches!(pending.kind, TaskKind::ReadItems | TaskKind::MapChild | TaskKind::WriteResults) {
+            return self.mark_submitted(task);
+        }
+        if pending.kind == TaskKind::Activity {
+            // It is in the activity's queue; it is submitted once a worker takes it.
+            return self.record_queued(frame, task);
         }
         self.record_task_started(frame, started_at_ms);
         let output: Payload = Arc::new(output.clone());
@@ -99,6 +146,9 @@ impl Run<'_> {
     }
 
     fn task_succeeded(&mut self, task: TaskId, started_at_ms: i64, output: &Value) {
+        if self.map_run_answered(task, Ok(output)) {
+            return;
+        }
         let Some(frame) = self.answered(task, started_at_ms) else { return };
         self.settle_task(task);
         let output: Payload = Arc::new(output.clone());
@@ -112,17 +162,27 @@ impl Run<'_> {
                 self.succeed(frame, output);
             }
             None => {
-                let service =
-                    self.resource_of(frame).map_or(String::new(), |resource| resource.service.clone());
-                let cause = format!(
-                    "The state/task '{service}' returned a result with a size exceeding the maximum number of bytes service limit."
-                );
-                self.fail_task(frame, "Failed", Failure::new(DATA_LIMIT_EXCEEDED, cause));
+                let failure = too_large(&self.named_in_limits(frame));
+                self.fail_task(frame, "Failed", failure);
             }
         }
     }
 
     fn task_failed(&mut self, task: TaskId, started_at_ms: i64, error: &str, cause: Option<&str>) {
+        let failed =
+            Failure { error: Some(error.to_owned()), cause: cause.map(str::to_owned), ..Failure::default() };
+        if self.map_run_answered(task, Err(failed)) {
+            return;
+        }
+        if let Some((frame, pending)) = self.task(task)
+            && pending.kind == TaskKind::Activity
+            && !pending.submitted
+            && error == RUNTIME
+        {
+            // It could not even be queued.
+            self.settle_task(task);
+            return self.fail_evaluation(frame, Unevaluated::runtime(cause.unwrap_or_default()));
+        }
         let Some(frame) = self.answered(task, started_at_ms) else { return };
         self.settle_task(task);
         let failure =
@@ -149,27 +209,57 @@ impl Run<'_> {
                 Some(Activity::Ready) => self.queue.push_back(Work::Enter(id)),
                 Some(Activity::Backoff) => self.queue.push_back(Work::Execute(id)),
                 Some(Activity::Waiting) => self.succeed_with_input(id),
+                Some(&Activity::MapRun { run }) => self.fill_map_run(id, run),
                 _ => {}
             },
-            TimerKey::TaskTimeout(task) => self.task_timed_out(task, false),
-            TimerKey::TaskHeartbeat(task) => self.task_timed_out(task, true),
+            TimerKey::TaskTimeout(task) => {
+                let more = self.tasks_due(|key| match key {
+                    TimerKey::TaskTimeout(task) => Some(task),
+                    _ => None,
+                });
+                self.tasks_timed_out(task, more, false);
+            }
+            TimerKey::TaskHeartbeat(task) => {
+                let more = self.tasks_due(|key| match key {
+                    TimerKey::TaskHeartbeat(task) => Some(task),
+                    _ => None,
+                });
+                self.tasks_timed_out(task, more, true);
+            }
             TimerKey::Execution => self.time_out(),
         }
     }
 
-    fn task_timed_out(&mut self, task: TaskId, missed_heartbeat: bool) {
-        let scheduled_at_ms = self.base.tasks.get(&task).map_or(self.env.now_ms, |entry| entry.at_ms);
-        let Some(frame) = self.answered(task, scheduled_at_ms) else { return };
-        self.abandon_task(task);
+    /// Tasks whose time is over. All of them have timed out before the first one's failure cuts off what runs beside
+    /// it, as recorded executions show.
+    fn tasks_timed_out(&mut self, first: TaskId, more: Vec<TaskId>, missed_heartbeat: bool) {
         let failure = Failure { error: Some(TIMEOUT.to_owned()), missed_heartbeat, ..Failure::default() };
-        self.fail_task(frame, "TimedOut", failure);
+        let mut timed_out = Vec::with_capacity(1 + more.len());
+        for task in std::iter::once(first).chain(more) {
+            let scheduled_at_ms = self.base.tasks.get(&task).map_or(self.env.now_ms, |entry| entry.at_ms);
+            let Some(frame) = self.answered(task, scheduled_at_ms) else { continue };
+            self.abandon_task(task);
+            self.record_task_failed(frame, "TimedOut", &failure);
+            timed_out.push((frame, task));
+        }
+        for (frame, task) in timed_out {
+            let waits =
+                |activity: &Activity| matches!(activity, Activity::Task { task: waited } if *waited == task);
+            if self.closed.is_none() && self.frame(frame).is_some_and(|frame| waits(&frame.activity)) {
+                self.fail(frame, failure.clone());
+            }
+        }
     }
 
     /// Records how a task ended without success, and lets its state deal with it.
     fn fail_task(&mut self, frame: FrameId, how: &str, failure: Failure) {
+        self.record_task_failed(frame, how, &failure);
+        self.fail(frame, failure);
+    }
+
+    fn record_task_failed(&mut self, frame: FrameId, how: &str, failure: &Failure) {
         let members = error_and_cause(failure.error.as_deref(), failure.cause.as_deref());
         self.record_task(frame, how, Value::Object(members));
-        self.fail(frame, failure);
     }
 
     fn abort(&mut self, error: Option<String>, cause: Option<String>) {

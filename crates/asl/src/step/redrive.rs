@@ -41,6 +41,7 @@ impl Run<'_> {
         frame.retries.clear();
         match frame.activity.clone() {
             Activity::Ready => self.queue.push_back(Work::Enter(id)),
+            Activity::MapRun { run } => self.redrive_map_run(id, run),
             Activity::Fan(fan) => {
                 let children = fan.first..fan.first + fan.started;
                 let running = children.filter(|child| self.resume(*child, event)).count() as u64;

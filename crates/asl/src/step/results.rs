@@ -2,23 +2,27 @@
 
 use super::Failure;
 use super::evaluate::{Given, Unevaluated};
+use super::flow::Outcome;
 use super::history::{details, to_text, untruncated};
+use super::probe::{Caught, Ended, Stage};
 use super::run::Run;
-use crate::definition::model::{Kind, Results};
+use crate::Closed;
+use crate::definition::model::{CatchIo, Io, Kind};
 use crate::state::{Activity, FrameId, Payload, ROOT, Variables};
-use crate::{Closed, Template};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 impl Run<'_> {
-    /// A state whose output is by default its input came to its end.
+    /// A state without a task came to its end.
     pub(super) fn succeed_with_input(&mut self, id: FrameId) {
-        let Some((state, input)) =
-            self.state_of(id).zip(self.frame(id).map(|frame| Arc::clone(&frame.input)))
-        else {
-            return;
+        let Some(state) = self.state_of(id) else { return };
+        let outcome = match (&state.kind, &state.io) {
+            (Kind::Pass, Io::JsonPath(_)) => {
+                self.passed_on(id).and_then(|result| self.outcome(id, &state.io, &result))
+            }
+            _ => self.outcome_of_input(id, &state.io),
         };
-        self.leave(id, state.io.results(), "", state.next.as_ref(), input, Given::default());
+        self.leave(id, outcome, state.next.as_ref());
     }
 
     /// A state has its result.
@@ -27,14 +31,22 @@ impl Run<'_> {
         if let Some(frame) = self.frame_mut(id) {
             frame.activity = Activity::Aborted;
         }
-        let given = Given { result: Some(&result), ..Given::default() };
-        self.leave(id, state.io.results(), "", state.next.as_ref(), Arc::clone(&result), given);
+        if matches!(state.kind, Kind::Task(_)) {
+            self.observe(Stage::Result, &result);
+        }
+        let outcome = self.outcome(id, &state.io, &result);
+        self.leave(id, outcome, state.next.as_ref());
     }
 
-    /// A Choice state leaves by a rule or by its default.
-    pub(super) fn leave_by(&mut self, id: FrameId, results: &Results, prefix: &str, next: Option<&Arc<str>>) {
-        let Some(input) = self.frame(id).map(|frame| Arc::clone(&frame.input)) else { return };
-        self.leave(id, results, prefix, next, input, Given::default());
+    /// A Parallel or Map state has its result, and an event beside its chain told of it: what fails now in JSONPath
+    /// follows that event, what goes on does not.
+    pub(super) fn succeed_after(&mut self, id: FrameId, result: Payload, beside: u64) {
+        let Some(state) = self.state_of(id) else { return };
+        let outcome = self.outcome(id, &state.io, &result);
+        if let (Err(Unevaluated::Path { .. }), Some(frame)) = (&outcome, self.frame_mut(id)) {
+            frame.event = beside;
+        }
+        self.leave(id, outcome, state.next.as_ref());
     }
 
     /// A Catch rule takes an error.
@@ -46,63 +58,38 @@ impl Run<'_> {
         }
         error_output.insert("Cause".to_owned(), Value::from(failure.cause.as_deref().unwrap_or_default()));
         let error_output: Payload = Arc::new(Value::Object(error_output));
-        let given = Given { error_output: Some(&error_output), ..Given::default() };
-        let prefix = format!("Catch[{index}]/");
-        match self.results(id, rule.io.results(), &prefix, &error_output, given) {
-            Ok((output, assigned)) => self.exit(id, Some(&rule.next), output, assigned),
-            Err(failure) => self.fail(id, Failure { beyond_rules: true, ..failure }),
+        let outcome = match &rule.io {
+            CatchIo::Jsonata(results) => {
+                let given = Given { error_output: Some(&error_output), ..Given::default() };
+                self.results(id, results, &format!("Catch[{index}]/"), &error_output, given)
+            }
+            CatchIo::JsonPath { result_path, assign } => {
+                self.assigned_by_paths(id, assign.as_ref(), &error_output).and_then(|assigned| {
+                    Ok((self.combined(id, result_path, Arc::clone(&error_output))?, assigned))
+                })
+            }
+        };
+        let caught = Caught { rule: index, error: failure.error.clone(), cause: failure.cause.clone() };
+        match outcome {
+            Ok(outcome) => self.exit(id, Some(&rule.next), outcome, Some(caught)),
+            Err(problem) => {
+                let failure = self.evaluation_failed(id, problem);
+                self.fail(id, Failure { beyond_rules: true, ..failure });
+            }
         }
     }
 
-    fn leave(
+    /// A state leaves with what was evaluated, or fails where that failed.
+    pub(super) fn leave(
         &mut self,
         id: FrameId,
-        results: &Results,
-        prefix: &str,
+        outcome: Result<Outcome, Unevaluated>,
         next: Option<&Arc<str>>,
-        default: Payload,
-        given: Given<'_>,
     ) {
-        match self.results(id, results, prefix, &default, given) {
-            Ok((output, assigned)) => self.exit(id, next, output, assigned),
-            Err(failure) => self.fail(id, failure),
+        match outcome {
+            Ok(outcome) => self.exit(id, next, outcome, None),
+            Err(problem) => self.fail_evaluation(id, problem),
         }
-    }
-
-    /// Output and Assign: both see the variables as they were.
-    fn results(
-        &mut self,
-        id: FrameId,
-        results: &Results,
-        prefix: &str,
-        default: &Payload,
-        given: Given<'_>,
-    ) -> Result<(Payload, Vec<(String, Payload)>), Failure> {
-        let assigned = self.assigned(id, &results.assign, prefix, given);
-        let evaluated = assigned.and_then(|assigned| {
-            let output = match &results.output {
-                Some(template) => self.template(id, template, &format!("{prefix}Output"), given)?,
-                None => Arc::clone(default),
-            };
-            Ok((output, assigned))
-        });
-        evaluated.map_err(|problem| self.evaluation_failed(id, problem))
-    }
-
-    fn assigned(
-        &self,
-        id: FrameId,
-        assign: &[(String, Template)],
-        prefix: &str,
-        given: Given<'_>,
-    ) -> Result<Vec<(String, Payload)>, Unevaluated> {
-        assign
-            .iter()
-            .map(|(name, template)| {
-                let value = self.template(id, template, &format!("{prefix}Assign/{name}"), given)?;
-                Ok((name.clone(), value))
-            })
-            .collect()
     }
 
     /// Records the exit and goes on: to the next state, or to the end of the machine.
@@ -110,14 +97,23 @@ impl Run<'_> {
         &mut self,
         id: FrameId,
         next: Option<&Arc<str>>,
-        output: Payload,
-        assigned: Vec<(String, Payload)>,
+        (output, assigned): Outcome,
+        caught: Option<Caught>,
     ) {
         let Some(state) = self.state_of(id) else { return };
         let Some(text) = self.write(&output) else {
             let Some(failure) = self.frame(id).map(|frame| self.too_large(frame)) else { return };
             return self.fail(id, failure);
         };
+        if let Some(probe) = self.probe {
+            let next = next.filter(|_| !matches!(state.kind, Kind::Succeed)).cloned();
+            return probe.end(Ended::Exited {
+                next,
+                output,
+                assigned: assigned.into_iter().collect(),
+                caught,
+            });
+        }
         let mut exited = json!({"name": &*state.name, "output": &*text, "outputDetails": untruncated()});
         if !assigned.is_empty() {
             // Sorted by name, as AWS shows them.

@@ -1,5 +1,6 @@
 //! A copy-on-write view of the state, and the change that it amounts to.
 
+use super::probe::Probe;
 use crate::state::{
     Activity, Change, Frame, FrameChange, FrameId, FramePatch, MapRunChange, MapRunId, Payload, Start,
     TaskChange,
@@ -37,6 +38,8 @@ pub(super) struct Run<'a> {
     pub(super) definition: &'a Definition,
     pub(super) base: &'a ExecutionState,
     pub(super) env: &'a Env<'a>,
+    /// Set where one state is tested.
+    pub(super) probe: Option<&'a Probe>,
     pub(super) history: Vec<HistoryEvent>,
     pub(super) history_bytes: usize,
     pub(super) queue: VecDeque<Work>,
@@ -65,11 +68,17 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(definition: &'a Definition, base: &'a ExecutionState, env: &'a Env<'a>) -> Self {
+    pub(super) fn new(
+        definition: &'a Definition,
+        base: &'a ExecutionState,
+        env: &'a Env<'a>,
+        probe: Option<&'a Probe>,
+    ) -> Self {
         Run {
             definition,
             base,
             env,
+            probe,
             history: Vec::new(),
             history_bytes: 0,
             queue: VecDeque::new(),
@@ -94,7 +103,7 @@ impl<'a> Run<'a> {
     /// Works until nothing can go on without an answer or a timer.
     pub(super) fn drive(&mut self) {
         while let Some(work) = self.queue.pop_front() {
-            if self.closed.is_some() {
+            if self.closed.is_some() || self.probe.is_some_and(Probe::has_ended) {
                 return;
             }
             if self.history.len() >= HISTORY_EVENTS_PER_STEP || self.history_bytes >= HISTORY_BYTES_PER_STEP {
@@ -163,7 +172,7 @@ impl<'a> Run<'a> {
         match self.tasks.get(&id) {
             Some(TaskChange::Scheduled { frame, task, .. }) => Some((*frame, task)),
             Some(TaskChange::Gone) => None,
-            Some(TaskChange::Submitted) | None => {
+            Some(TaskChange::Submitted | TaskChange::Told) | None => {
                 self.base.tasks.get(&id).map(|entry| (entry.frame, &entry.task))
             }
         }
@@ -178,6 +187,19 @@ impl<'a> Run<'a> {
     pub(super) fn schedule(&mut self, frame: FrameId, task: PendingTask) {
         self.dispatches.push(Action::Dispatch(task.clone()));
         self.tasks.insert(task.id, TaskChange::Scheduled { frame, at_ms: self.env.now_ms, task });
+    }
+
+    /// Whether history tells of the task. Only an activity's waits to be told.
+    pub(super) fn is_told(&self, id: TaskId) -> bool {
+        match self.tasks.get(&id) {
+            Some(TaskChange::Told | TaskChange::Submitted) => true,
+            Some(TaskChange::Scheduled { .. } | TaskChange::Gone) => false,
+            None => self.base.tasks.get(&id).is_some_and(|entry| entry.told),
+        }
+    }
+
+    pub(super) fn mark_told(&mut self, id: TaskId) {
+        self.tasks.insert(id, TaskChange::Told);
     }
 
     pub(super) fn mark_submitted(&mut self, id: TaskId) {
@@ -232,6 +254,21 @@ impl<'a> Run<'a> {
         if self.timer(key).is_some() {
             self.timers.insert(key, None);
         }
+    }
+
+    /// The tasks whose timers of a kind are due, in the order in which they were due.
+    pub(super) fn tasks_due(&self, task_of: impl Fn(TimerKey) -> Option<TaskId>) -> Vec<TaskId> {
+        let mut due: Vec<(i64, TaskId)> = self
+            .base
+            .timers
+            .keys()
+            .filter_map(|&key| {
+                let at_ms = self.timer(key).filter(|at_ms| *at_ms <= self.env.now_ms)?;
+                Some((at_ms, task_of(key)?))
+            })
+            .collect();
+        due.sort_unstable();
+        due.into_iter().map(|(_, task)| task).collect()
     }
 
     pub(super) fn clear_all_timers(&mut self) {
