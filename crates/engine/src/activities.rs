@@ -221,10 +221,16 @@ impl Inner {
         }
         let mut live = slot.lock();
         let call = live.take_call(task)?;
-        if live.state.pending_task(task).is_some_and(awaits_worker) {
-            self.activities.put(arn, (call.started_at_ms, slot.key, task));
+        if self.is_closing() || !live.state.pending_task(task).is_some_and(awaits_worker) {
+            return None;
         }
-        None
+        let started_at_ms = call.started_at_ms;
+        let event = Event::TaskSubmitted { task, started_at_ms, output: Value::Null };
+        // Not taken: the execution is read again, and the task put in line again.
+        if self.advance(slot, &mut live, &event, None).is_ok() {
+            self.activities.put(arn, (started_at_ms, slot.key, task));
+        }
+        self.take_off(slot, &mut live)
     }
 }
 

@@ -4,9 +4,11 @@ use crate::machines::{self, Machine};
 use std::future::Future;
 use std::sync::Arc;
 use tenantry_core::ExecutionId;
-use tenantry_core::ports::{Execution, StartOutcome, WorkflowError, Workflows};
+use tenantry_core::ports::{
+    Execution, ExecutionFilter, ExecutionStatus, StartOutcome, WorkflowError, Workflows,
+};
 use tenantry_engine::testing::{Crash, MemoryJournal, SeqIds, SimClock, World, quiesce};
-use tenantry_engine::{Engine, EngineConfig};
+use tenantry_engine::{Engine, EngineConfig, Journal as _};
 
 pub(crate) const TOKEN_KEY: [u8; 32] = [3; 32];
 
@@ -30,7 +32,10 @@ impl Bench {
     }
 
     pub(crate) fn scripted(machines: &[Machine], world: World) -> Self {
-        let definitions = machines.iter().map(|m| (m.name.to_owned(), m.text.clone())).collect();
+        let others = machines::children();
+        let others = others.iter().filter(|other| machines.iter().all(|machine| machine.name != other.name));
+        let definitions =
+            machines.iter().chain(others).map(|m| (m.name.to_owned(), m.text.clone())).collect();
         let journal = MemoryJournal::default();
         world.watch(&journal);
         Self { journal, world, clock: SimClock::default(), ids: Arc::default(), definitions, early: false }
@@ -87,6 +92,14 @@ impl Bench {
             }
         }
         panic!("{execution} does not come to an end");
+    }
+
+    /// Every durable execution and how it stands, by id.
+    pub(crate) fn executions(&self) -> Vec<(ExecutionId, ExecutionStatus)> {
+        let page = self.live(self.journal.list(ExecutionFilter::default(), None, usize::MAX)).unwrap();
+        let mut all: Vec<_> = page.items.into_iter().map(|summary| (summary.id, summary.status)).collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all
     }
 
     /// Delivers answers until nothing more happens without the clock.

@@ -4,6 +4,7 @@ use crate::bench::Bench;
 use crate::machines::{self, Machine};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use tenantry_core::ExecutionId;
 use tenantry_core::ports::{Execution, ExecutionStatus};
 use tenantry_engine::testing::{Crash, CrashPoint};
 
@@ -14,6 +15,8 @@ struct End {
     output: Option<Value>,
     error: Option<String>,
     effects: BTreeSet<String>,
+    /// Every execution there is, with how it ended.
+    executions: Vec<(ExecutionId, ExecutionStatus)>,
 }
 
 fn end(bench: &Bench, execution: Execution) -> End {
@@ -26,7 +29,7 @@ fn end(bench: &Bench, execution: Execution) -> End {
     });
     let effects = effects.collect();
     let Execution { output, error, summary, .. } = execution;
-    End { status: summary.status, output, error, effects }
+    End { status: summary.status, output, error, effects, executions: bench.executions() }
 }
 
 fn undisturbed(machine: &Machine) -> (End, u64) {

@@ -133,9 +133,84 @@ pub(crate) fn compensated() -> Machine {
     machine("compensated", json!({"n": 1}), "A", states)
 }
 
+/// A Task of any input.
+pub(crate) fn with_payload(name: &str) -> Value {
+    json!({"Type": "Task", "Resource": LAMBDA, "End": true, "Arguments": {"FunctionName": "step", "Payload": {"state": name}}})
+}
+
+pub(crate) fn arn(name: &str) -> String {
+    format!("arn:aws:states:us-east-1:000000000000:stateMachine:{name}")
+}
+
+/// A Task that starts an execution of `child`; `suffix` tells what it waits for.
+pub(crate) fn starting(child: &str, suffix: &str, next: &str) -> Value {
+    let mut task = json!({
+        "Type": "Task", "Resource": format!("arn:aws:states:::states:startExecution{suffix}"),
+        "Arguments": {"StateMachineArn": arn(child), "Input": {"n": "{% $states.input.n %}"}},
+    });
+    task["Output"] = match suffix {
+        ".sync:2" => json!("{% $states.result.Output %}"),
+        ".sync" => json!("{% $parse($states.result.Output) %}"),
+        _ => json!("{% $states.input %}"),
+    };
+    follow(&mut task, next);
+    task
+}
+
+/// What others start; every bench has them.
+pub(crate) fn children() -> Vec<Machine> {
+    let broken = json!({"Broken": task("Broken", "")});
+    let slow = json!({"SlowWait": wait(30, "SlowTask"), "SlowTask": task("SlowTask", "")});
+    let inner = json!({"In": task("In", "Out"), "Out": starting("child", ".sync:2", "")});
+    vec![
+        machine("child", json!({}), "One", json!({"One": task("One", "Two"), "Two": task("Two", "")})),
+        machine("broken_child", json!({}), "Broken", broken),
+        machine("slow_child", json!({}), "SlowWait", slow),
+        machine("inner", json!({}), "In", inner),
+    ]
+}
+
+/// Waits for executions that it starts, one of which starts one, too.
+pub(crate) fn nested() -> Machine {
+    let states = json!({"A": starting("inner", ".sync:2", "B"), "B": starting("child", ".sync", "")});
+    machine("nested", json!({"n": 1}), "A", states)
+}
+
+/// Starts an execution and goes on.
+pub(crate) fn unattended() -> Machine {
+    machine("unattended", json!({"n": 1}), "A", json!({"A": starting("child", "", "B"), "B": wait(60, "")}))
+}
+
+/// Several children at once; one fails, and the failure is caught.
+pub(crate) fn family() -> Machine {
+    let each = json!({
+        "Type": "Map", "Items": "{% $states.input.items %}", "Next": "P", "Output": "{% {'n': $sum($states.result.n)} %}",
+        "ItemProcessor": {"StartAt": "E", "States": {"E": starting("child", ".sync:2", "")}},
+    });
+    let catch = json!([{"ErrorEquals": ["States.TaskFailed"], "Output": "{% $parse($states.errorOutput.Cause).Status %}", "Next": "Z"}]);
+    let both = json!({"Type": "Parallel", "Next": "Z", "Catch": catch, "Branches": [
+        {"StartAt": "F", "States": {"F": starting("slow_child", ".sync:2", "")}},
+        {"StartAt": "G", "States": {"G": starting("broken_child", ".sync:2", "")}},
+    ]});
+    let states = json!({"M": each, "P": both, "Z": {"Type": "Succeed"}});
+    machine("family", json!({"items": [{"n": 1}, {"n": 2}, {"n": 3}]}), "M", states)
+}
+
 /// The machines that the proof of durability runs.
 pub(crate) fn all() -> Vec<Machine> {
-    vec![sequence(), map(), parallel(), tokens(), services(), retried(), waits(), compensated()]
+    vec![
+        sequence(),
+        map(),
+        parallel(),
+        tokens(),
+        services(),
+        retried(),
+        waits(),
+        compensated(),
+        nested(),
+        unattended(),
+        family(),
+    ]
 }
 
 /// Adds one; a flaky state fails its first two attempts, a broken one fails always; tokens are answered later, or by a

@@ -2,6 +2,7 @@
 //! world that watches.
 
 mod bench;
+mod children;
 mod deaths;
 mod documents;
 mod durability;
