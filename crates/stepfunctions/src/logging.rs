@@ -72,7 +72,7 @@ mod tests {
     use tenantry_core::Timestamp;
 
     fn logging(level: LogLevel, include_execution_data: bool) -> Logging {
-        Logging { level, include_execution_data, destinations: Vec::new() }
+        Logging { level, include_execution_data, destinations: None }
     }
 
     fn event(event_type: &str, details: Value) -> HistoryEvent {

@@ -44,13 +44,14 @@ impl AskedLogging {
         let logging = Logging {
             level: self.level.as_deref().map_or(LogLevel::Off, LogLevel::parse),
             include_execution_data: self.include_execution_data.unwrap_or(false),
-            destinations: self.destinations.unwrap_or_default(),
+            destinations: self.destinations,
         };
-        let places = logging.destinations.len();
+        let groups = logging.destinations.as_deref().unwrap_or_default();
+        let places = groups.len();
         if places > 1 || (logging.level != LogLevel::Off && places != 1) {
             return Err(ApiError::invalid_logging("Must specify exactly one Log Destination."));
         }
-        if logging.destinations.iter().any(|arn| !is_log_group(arn)) {
+        if groups.iter().any(|arn| !is_log_group(arn)) {
             return Err(ApiError::invalid_logging("Log Destination is invalid."));
         }
         Ok(logging)

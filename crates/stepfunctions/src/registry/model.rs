@@ -75,13 +75,14 @@ pub struct Logging {
     pub level: LogLevel,
     /// Whether inputs and outputs are in the log.
     pub include_execution_data: bool,
-    /// ARNs of log groups: kept and shown, because here the log is the server's own.
-    pub destinations: Vec<String>,
+    /// ARNs of log groups: kept and shown, because here the log is the server's own. `None` where none were named, which
+    /// is shown otherwise than an empty list.
+    pub destinations: Option<Vec<String>>,
 }
 
 impl Default for Logging {
     fn default() -> Self {
-        Self { level: LogLevel::Off, include_execution_data: false, destinations: Vec::new() }
+        Self { level: LogLevel::Off, include_execution_data: false, destinations: None }
     }
 }
 
@@ -89,8 +90,8 @@ impl Logging {
     pub(crate) fn to_json(&self) -> Value {
         let mut shown =
             json!({"level": self.level.as_str(), "includeExecutionData": self.include_execution_data});
-        if !self.destinations.is_empty() {
-            let groups = self.destinations.iter();
+        if let Some(groups) = &self.destinations {
+            let groups = groups.iter();
             shown["destinations"] =
                 groups.map(|arn| json!({"cloudWatchLogsLogGroup": {"logGroupArn": arn}})).collect();
         }
