@@ -37,6 +37,7 @@ pub use history::HistoryEvent;
 pub use jsonata::JsonataEvaluator;
 pub use state::{
     Change, ExecutionState, MapChild, MapRunCounts, MapRunStatus, MapRunView, Variables,
+    map_child_name_prefix,
 };
 pub use step::step;
 pub use transition::{Env, Transition};

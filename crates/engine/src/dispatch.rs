@@ -5,11 +5,13 @@ use crate::commit::Flight;
 use crate::engine::Inner;
 use crate::invoker::{TaskFailure, TaskRequest};
 use crate::live::{Call, Live, Slot};
+use crate::map_items;
 use futures::FutureExt;
 use futures::future::{AbortHandle, AbortRegistration, Abortable};
 use serde_json::Value;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use tenantry_asl::items::ResultFiles;
 use tenantry_asl::{Action, Event, PendingTask, TASK_TOKEN_PLACEHOLDER, TaskId, TaskKind};
 
 /// A task to carry out; its row is durable.
@@ -28,6 +30,10 @@ enum Work {
     Start(Result<Request, TaskFailure>),
     /// It is put in line for the workers of this activity.
     Activity(String),
+    /// A Map Run's items are read: the reader's request.
+    Read(Value),
+    /// A Map Run's results are written.
+    Write(Result<ResultFiles, TaskFailure>),
 }
 
 impl Inner {
@@ -82,7 +88,9 @@ impl Inner {
                 let input = Value::clone(&task.arguments);
                 Some(Work::Start(Request::map_child(slot, live, task.id, child, input)))
             }
-            TaskKind::Call | TaskKind::ReadItems | TaskKind::WriteResults => Some(Work::Call(TaskRequest {
+            TaskKind::ReadItems => Some(Work::Read(Value::clone(&task.arguments))),
+            TaskKind::WriteResults => Some(Work::Write(map_items::results(&live.state, task))),
+            TaskKind::Call => Some(Work::Call(TaskRequest {
                 execution: slot.id.clone(),
                 state: task.state.clone(),
                 task: task.id,
@@ -115,7 +123,19 @@ impl Inner {
     pub(crate) async fn carry_out(self: &Arc<Self>, dispatch: Dispatch) -> Option<Flight> {
         let Dispatch { slot, task, work, registration } = dispatch;
         match work {
-            Work::Call(request) => self.call(&slot, request, registration).await,
+            Work::Call(request) => {
+                let call = async { self.invoker.invoke(request).await };
+                self.call(&slot, task, call, registration).await
+            }
+            Work::Read(request) => {
+                let blobs = self.blobs.clone();
+                let call = async move { map_items::read(blobs, &request).await };
+                self.call(&slot, task, call, registration).await
+            }
+            Work::Write(files) => {
+                let call = map_items::write(self.blobs.clone(), files);
+                self.call(&slot, task, call, registration).await
+            }
             // Not cut off midway: what was begun is to be known.
             Work::Start(Ok(request)) => self.start_child(&slot, task, request).await,
             Work::Start(Err(failure)) => self.take_answer(&slot, task, Err(failure)),
@@ -126,15 +146,15 @@ impl Inner {
     async fn call(
         self: &Arc<Self>,
         slot: &Arc<Slot>,
-        request: TaskRequest,
+        task: TaskId,
+        work: impl Future<Output = Result<Value, TaskFailure>>,
         registration: AbortRegistration,
     ) -> Option<Flight> {
-        let task = request.task;
         let call = AssertUnwindSafe(async {
             // Never closed, so that an error cannot be.
             let _place = self.calls.acquire().await;
             self.stats.dispatched.add(1);
-            self.invoker.invoke(request).await
+            work.await
         })
         .catch_unwind();
         let result = match Abortable::new(call, registration).await {

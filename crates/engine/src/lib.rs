@@ -20,6 +20,8 @@ mod journal;
 mod launch;
 mod live;
 mod machines;
+mod map_items;
+mod map_runs;
 mod parent;
 mod record;
 mod recovery;
@@ -43,5 +45,7 @@ pub use journal::{
     StartedExecution, StoredExecution,
 };
 pub use launch::{Launch, Launched};
+pub use map_runs::MapRunLimits;
 pub use machines::{Machines, Target};
+pub use map_items::blob_key;
 pub use stats::EngineStats;

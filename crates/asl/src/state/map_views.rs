@@ -177,7 +177,9 @@ pub(crate) fn result_of<'r>(
 /// Who a child execution is. An Express child that is redriven starts anew, under another name.
 fn child_identity(about: &About, parent: &Identity, place: u64, child: &Child) -> Identity {
     let restarts = if about.express { child.redrive_count } else { 0 };
-    let name = uuid_of(&["map child", &about.uuid, &place.to_string(), &restarts.to_string()]);
+    let own = uuid_of(&["map child", &about.uuid, &place.to_string(), &restarts.to_string()]);
+    let prefix = map_child_name_prefix(&about.uuid);
+    let name = format!("{prefix}{}", &own[prefix.len()..]);
     let (state_machine_id, state_machine_name) = child_machine(parent, &about.label);
     let realm = realm_of(&parent.state_machine_id);
     let execution_id = if about.express {
@@ -195,6 +197,15 @@ fn child_identity(about: &About, parent: &Identity, place: u64, child: &Child) -
         map_run_arn: Some(map_run_arn(parent, &about.label, &about.uuid)),
         ..Identity::default()
     }
+}
+
+/// What the names of a Map Run's children begin with, so that they can be listed; they are UUIDs. `map_run_uuid`: the
+/// last part of its ARN.
+pub fn map_child_name_prefix(map_run_uuid: &str) -> String {
+    let mut prefix = uuid_of(&["map children", map_run_uuid]);
+    // Up to the last hyphen but one.
+    prefix.truncate(19);
+    prefix
 }
 
 /// A Map Run's ARN: `…:mapRun:<machine>/<label>:<uuid>`.

@@ -12,7 +12,7 @@ pub(crate) use map_run::{
     About, Batching, Child, Dataset, Failed, Head, MapRun, MapRunChange, MapRunId, Phase,
 };
 pub use map_run::{MapRunCounts, MapRunStatus};
-pub use map_views::{MapChild, MapRunView};
+pub use map_views::{MapChild, MapRunView, map_child_name_prefix};
 pub(crate) use map_views::{map_run_arn, result_of, uuid_of};
 
 use crate::{Closed, Identity, PendingTask, TaskId, Timer, TimerKey, entries};
