@@ -26,6 +26,7 @@ pub mod command;
 pub mod compare;
 pub mod file;
 pub mod floor;
+pub mod model;
 pub mod outcome;
 pub mod pure;
 pub mod report;

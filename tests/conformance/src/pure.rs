@@ -1,12 +1,23 @@
 //! An execution on the interpreter alone: `step` under a clock that jumps, with nothing durable around it.
 
-use crate::world::Reply;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use tenantry_asl::{
     Action, Closed, Definition, Env, Event, ExecutionState, HistoryEvent, Identity, JsonataEvaluator,
     PendingTask, TaskId, TimerKey, step,
 };
+use tenantry_engine::TaskFailure;
+
+/// What a task comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// Its result; for a task that waits for its token, the acknowledgement.
+    Done(Value),
+    /// Its failure.
+    Failed(TaskFailure),
+    /// It is acknowledged, and its token answered a millisecond later with this.
+    Token(Value),
+}
 
 /// Steps after which an execution is held to have no end.
 const STEPS_MAX: u32 = 200_000;
@@ -20,7 +31,7 @@ pub struct Pure<'d> {
     history: Vec<HistoryEvent>,
     timers: BTreeMap<TimerKey, i64>,
     dispatched: Vec<PendingTask>,
-    answers: Vec<(i64, TaskId, Reply)>,
+    answers: Vec<(i64, TaskId, Answer)>,
     started_at: BTreeMap<TaskId, i64>,
 }
 
@@ -43,12 +54,12 @@ impl<'d> Pure<'d> {
     /// Runs it until it ends, or until nothing more can happen.
     ///
     /// # Errors
-    /// It has no end, or asks for what is not here.
+    /// It has no end.
     pub fn run(
         &mut self,
         input: Value,
         identity: Identity,
-        mut answer: impl FnMut(&PendingTask) -> Reply,
+        mut answer: impl FnMut(&PendingTask) -> Answer,
     ) -> Result<(), String> {
         self.send(&Event::Started { input, identity });
         for _ in 0..STEPS_MAX {
@@ -56,14 +67,9 @@ impl<'d> Pure<'d> {
                 return Ok(());
             }
             for task in std::mem::take(&mut self.dispatched) {
-                let (mut at, mut reply) = (self.now_ms, answer(&task));
-                while let Reply::After(ms, inner) = reply {
-                    at = at.saturating_add_unsigned(ms);
-                    reply = *inner;
-                }
-                self.answers.push((at, task.id, reply));
+                self.answers.push((self.now_ms, task.id, answer(&task)));
             }
-            if !self.advance()? {
+            if !self.advance() {
                 return Ok(());
             }
         }
@@ -101,41 +107,43 @@ impl<'d> Pure<'d> {
     }
 
     /// Lets the next thing happen; `false` where there is none.
-    fn advance(&mut self) -> Result<bool, String> {
+    fn advance(&mut self) -> bool {
         let answer =
             self.answers.iter().enumerate().min_by_key(|(_, (at, id, _))| (*at, *id)).map(|(i, a)| (i, a.0));
         let timer = self.timers.iter().min_by_key(|(key, at)| (**at, **key)).map(|(&key, &at)| (key, at));
         match (answer, timer) {
             (Some((index, at)), timer) if timer.is_none_or(|(_, due)| at <= due) => {
                 self.now_ms = self.now_ms.max(at);
-                let (_, task, reply) = self.answers.remove(index);
-                self.answer(task, reply)?;
-                Ok(true)
+                let (_, task, answer) = self.answers.remove(index);
+                self.answer(task, answer);
+                true
             }
             (_, Some((key, due))) => {
                 self.now_ms = self.now_ms.max(due);
                 self.timers.remove(&key);
                 self.send(&Event::TimerFired { timer: key });
-                Ok(true)
+                true
             }
-            _ => Ok(false),
+            _ => false,
         }
     }
 
-    fn answer(&mut self, task: TaskId, reply: Reply) -> Result<(), String> {
+    fn answer(&mut self, task: TaskId, answer: Answer) {
         let started_at_ms = self.started_at.get(&task).copied().unwrap_or(self.now_ms);
-        let waits = self.state.pending_task(task).is_some_and(|task| task.waits_for_token);
-        let event = match reply {
-            Reply::Done(output) if waits => Event::TaskSubmitted { task, started_at_ms, output },
-            Reply::Done(output) => Event::TaskSucceeded { task, started_at_ms, output },
-            Reply::Failed(failure) => {
+        let hands_over =
+            self.state.pending_task(task).is_some_and(|task| task.waits_for_token && !task.submitted);
+        let event = match answer {
+            Answer::Token(output) => {
+                self.answers.push((self.now_ms.saturating_add(1), task, Answer::Done(output)));
+                Event::TaskSubmitted { task, started_at_ms, output: Value::Null }
+            }
+            Answer::Done(output) if hands_over => Event::TaskSubmitted { task, started_at_ms, output },
+            Answer::Done(output) => Event::TaskSucceeded { task, started_at_ms, output },
+            Answer::Failed(failure) => {
                 Event::TaskFailed { task, started_at_ms, error: failure.error, cause: failure.cause }
             }
-            Reply::Unknown(service) => return Err(format!("nothing here answers for {service}")),
-            Reply::After(..) => return Err("an answer within an answer".to_owned()),
         };
         self.send(&event);
-        Ok(())
     }
 
     /// How it ended.
@@ -143,20 +151,8 @@ impl<'d> Pure<'d> {
         self.state.closed()
     }
 
-    /// The history, as `GetExecutionHistory` shows it.
-    pub fn events(&self) -> Vec<Value> {
-        self.history.iter().map(shown).collect()
+    /// Its history.
+    pub fn history(&self) -> &[HistoryEvent] {
+        &self.history
     }
-}
-
-/// An event as `GetExecutionHistory` shows it.
-pub fn shown(event: &HistoryEvent) -> Value {
-    let mut shown = json!({
-        "id": event.id, "previousEventId": event.previous_id, "type": event.event_type,
-        "timestamp": event.timestamp_ms,
-    });
-    if let (Some(shown), Some(details)) = (shown.as_object_mut(), event.details.as_object()) {
-        shown.extend(details.clone());
-    }
-    shown
 }

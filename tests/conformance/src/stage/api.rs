@@ -84,7 +84,7 @@ impl Protocol {
             _ => LogLevel::Off,
         };
         let include_execution_data = logging["includeExecutionData"] == true;
-        let logging = Logging { level, include_execution_data, destinations: Vec::new() };
+        let logging = Logging { level, include_execution_data, ..Logging::default() };
         Ok(logging::entries(&logging, &page.events, execution_arn, 0))
     }
 }
