@@ -17,6 +17,8 @@ pub const MAP_RUN_CONCURRENCY_MAX: u64 = 1_000;
 /// Most bytes that the results of a Map Run may have together, and most that the inputs of its running children have.
 /// Ours: both are held in memory.
 pub const MAP_RUN_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Longest that an Express execution runs.
+pub const EXPRESS_SECONDS_MAX: u64 = 300;
 /// Largest number of seconds in a definition.
 pub const SECONDS_MAX: u64 = 99_999_999;
 /// Deepest nesting of a payload. Ours, not AWS's: what is journaled must be readable again, and readers of JSON stop at

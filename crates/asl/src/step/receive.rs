@@ -86,7 +86,9 @@ impl Run<'_> {
     }
 
     pub(super) fn set_execution_timer(&mut self) {
-        if let Some(seconds) = self.definition.timeout_seconds {
+        let express = self.start.as_ref().is_some_and(|start| start.identity.is_express());
+        let longest = express.then_some(crate::limits::EXPRESS_SECONDS_MAX);
+        if let Some(seconds) = self.definition.timeout_seconds.into_iter().chain(longest).min() {
             self.set_timer(TimerKey::Execution, self.after_seconds(seconds));
         }
     }

@@ -7,7 +7,7 @@ use super::evaluate::{Given, Unevaluated};
 use super::history::{details, to_text, untruncated};
 use super::probe::{Answer, Ended};
 use super::run::Run;
-use crate::definition::model::{Io, Kind, Resource, ResourceKind, Task};
+use crate::definition::model::{Io, Kind, Resource, ResourceKind, Task, WaitsFor};
 use crate::state::{Activity, FrameId, Payload};
 use crate::{PendingTask, TaskId, TaskKind, TimerKey};
 use serde_json::{Value, json};
@@ -74,7 +74,9 @@ impl<'a> Run<'a> {
     }
 
     fn prepare_task(&self, id: FrameId, task: &Task) -> Result<Prepared, Unevaluated> {
-        let given = Given { token: task.resource.waits_for_token, ..Given::default() };
+        // An execution that is started and waited for may answer the token, as recorded executions do.
+        let token = task.resource.waits_for != WaitsFor::Response;
+        let given = Given { token, ..Given::default() };
         let arguments = self.handed_on(id, given)?;
         let timeout_seconds = self.optional_amount(id, task.timeout.as_ref(), "TimeoutSeconds", 1)?;
         let heartbeat_seconds = self.optional_amount(id, task.heartbeat.as_ref(), "HeartbeatSeconds", 1)?;
