@@ -2,6 +2,7 @@
 #![allow(unreachable_pub, reason = "modules of one test binary; nothing is reachable from outside")]
 
 mod black_box;
+mod fuzz_bounded;
 mod saga;
 mod support;
 mod tidy;

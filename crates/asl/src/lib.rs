@@ -13,6 +13,8 @@ pub mod errors;
 mod evaluator;
 mod event;
 mod expression;
+#[cfg(any(test, feature = "testing"))]
+pub mod fuzzing;
 mod hex;
 mod history;
 pub mod items;

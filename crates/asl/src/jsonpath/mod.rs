@@ -27,7 +27,7 @@ mod template;
 mod tests;
 mod walk;
 
-pub(crate) use budget::{Budget, Exhausted};
+pub(crate) use budget::{BYTES_MAX, Budget, Exhausted};
 pub(crate) use error::{PathError, PathErrorKind, PathSyntax};
 pub(crate) use failure::Failure;
 pub(crate) use intrinsic::{Intrinsic, IntrinsicSyntax};
