@@ -24,6 +24,7 @@ pub mod limits;
 mod random;
 mod state;
 mod step;
+pub mod test_state;
 mod time;
 mod transition;
 

@@ -1,13 +1,10 @@
 //! Parallel and Map: starting children and gathering what they give.
 
-use super::Failure;
 use super::evaluate::{Given, Unevaluated, unexpected};
 use super::history::{details, last_of, nothing, to_text};
-use super::probe::{Answer, Stage};
 use super::run::{Run, Work};
 use crate::Template;
 use crate::definition::model::{Io, Items, Kind, Map};
-use crate::errors::EXCEED_TOLERATED_FAILURE_THRESHOLD;
 use crate::limits::INLINE_MAP_CONCURRENCY_MAX;
 use crate::state::{Activity, Fan, Frame, FrameId, Payload, Variables};
 use serde_json::{Value, json};
@@ -104,78 +101,6 @@ impl<'a> Run<'a> {
                 let text = text.strip_prefix('$').filter(|rest| rest.starts_with('$')).unwrap_or(text);
                 Unevaluated::runtime(format!("Reference path \"{text}\" must point to array."))
             }
-        }
-    }
-
-    /// A test of a Map state: what is evaluated before the first iteration, and the mocked result.
-    fn probe_map(&mut self, id: FrameId, map: &Map) {
-        if let Err(problem) = self.observe_map(id, map) {
-            return self.fail_evaluation(id, problem);
-        }
-        let distributed = map.distributed.as_deref();
-        let tolerated = self.probe.and_then(|probe| probe.iterations_failed).is_none_or(|failed| {
-            let count = self.observed(Stage::ToleratedFailureCount).and_then(|count| count.as_u64());
-            let percentage = self.observed(Stage::ToleratedFailurePercentage).and_then(|p| p.as_f64());
-            let items = self.items(id, map).map_or(0, |items| items.len());
-            #[expect(clippy::cast_precision_loss, reason = "a share of at most a payload's items")]
-            let share = if items == 0 { 0.0 } else { failed as f64 * 100.0 / items as f64 };
-            count.is_none_or(|count| failed <= count)
-                && percentage.is_none_or(|percentage| share <= percentage)
-        });
-        let is_mocked_result =
-            matches!(self.probe.and_then(|probe| probe.answer.as_ref()), Some(Answer::Result(_)));
-        if distributed.is_some() && is_mocked_result && !tolerated {
-            let cause = "The specified tolerated failure threshold was exceeded";
-            return self.fail(id, Failure::new(EXCEED_TOLERATED_FAILURE_THRESHOLD, cause));
-        }
-        self.answer_fan(id);
-    }
-
-    fn observe_map(&self, id: FrameId, map: &Map) -> Result<(), Unevaluated> {
-        let distributed = map.distributed.as_deref();
-        if distributed.is_none_or(|distributed| distributed.item_reader.is_none()) {
-            let value = self.items_value(id, map)?;
-            let Some(items) = value.as_array() else {
-                return Err(self.no_items(id, &map.items, &value));
-            };
-            if matches!(self.state_of(id).map(|state| &state.io), Some(Io::JsonPath(_))) {
-                self.observe(Stage::AfterItemsPath, &value);
-            }
-            if let Some(selector) = &map.item_selector {
-                let input = self.selected_input(id)?;
-                let mut selected = Vec::with_capacity(items.len());
-                for (index, item) in (0..).zip(items) {
-                    let given = Given { item: Some((index, item)), ..Given::default() };
-                    let item = self.computed(id, selector, "ItemSelector", &input, given)?;
-                    selected.push(Arc::unwrap_or_clone(item));
-                }
-                self.observe(Stage::AfterItemSelector, &Arc::new(Value::Array(selected)));
-            }
-        }
-        let limit = self.optional_amount(id, map.max_concurrency.as_ref(), "MaxConcurrency", 0)?;
-        self.observe(Stage::MaxConcurrency, &Arc::new(Value::from(limit.unwrap_or(0))));
-        if let Some(distributed) = distributed {
-            let count = distributed.tolerated_failure_count.as_ref();
-            if let Some(count) = self.optional_amount(id, count, "ToleratedFailureCount", 0)? {
-                self.observe(Stage::ToleratedFailureCount, &Arc::new(Value::from(count)));
-            }
-            if let Some(percentage) = &distributed.tolerated_failure_percentage {
-                let percentage = self.percentage(id, percentage, "ToleratedFailurePercentage")?;
-                self.observe(Stage::ToleratedFailurePercentage, &Arc::new(Value::from(percentage)));
-            }
-        }
-        Ok(())
-    }
-
-    /// A test of a Parallel or Map state: nothing runs inside, the answer was given with the test.
-    fn answer_fan(&mut self, id: FrameId) {
-        match self.probe.and_then(|probe| probe.answer.as_ref()) {
-            Some(Answer::Result(result)) => self.succeed(id, Arc::clone(result)),
-            Some(Answer::Error { error, cause }) => {
-                let failure = Failure { error: error.clone(), cause: cause.clone(), ..Failure::default() };
-                self.fail(id, failure);
-            }
-            None => self.fail(id, Failure::default()),
         }
     }
 

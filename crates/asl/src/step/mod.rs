@@ -14,6 +14,7 @@ mod flow;
 mod history;
 mod map_run;
 pub(crate) mod probe;
+mod probed;
 mod receive;
 mod redrive;
 mod results;

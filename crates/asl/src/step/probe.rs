@@ -67,6 +67,8 @@ pub(crate) struct Probe {
     pub(crate) answer: Option<Answer>,
     /// How often the Retry rule that matches was used.
     pub(crate) retries_used: u64,
+    /// What a distributed Map's ItemReader read.
+    pub(crate) reader_data: Option<Value>,
     /// How many iterations of a Map failed.
     pub(crate) iterations_failed: Option<u64>,
     stages: RefCell<BTreeMap<Stage, Payload>>,

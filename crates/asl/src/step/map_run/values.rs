@@ -25,7 +25,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    pub(super) fn tolerated_count(
+    pub(in crate::step) fn tolerated_count(
         &self,
         id: FrameId,
         distributed: &Distributed,
@@ -38,7 +38,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    pub(super) fn tolerated_percentage(
+    pub(in crate::step) fn tolerated_percentage(
         &self,
         id: FrameId,
         distributed: &Distributed,
@@ -134,7 +134,7 @@ impl<'a> Run<'a> {
     }
 
     /// ItemBatcher, evaluated; `None` where each item is a child's input.
-    pub(super) fn batching(&self, id: FrameId) -> Result<Option<Batching>, Unevaluated> {
+    pub(in crate::step) fn batching(&self, id: FrameId) -> Result<Option<Batching>, Unevaluated> {
         let batcher = self.distributed(id).and_then(|distributed| distributed.item_batcher.as_ref());
         let Some(batcher) = batcher else { return Ok(None) };
         let limit = |amount: Option<&Amount>, location: &str| {
