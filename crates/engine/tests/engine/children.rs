@@ -222,7 +222,7 @@ fn a_child_that_was_redriven_by_hand_is_left_alone() {
 #[test]
 fn a_child_answers_its_parents_token() {
     // Both for `.waitForTaskToken` and, as recorded, for `.sync`: then the child goes on by itself.
-    for suffix in [".waitForTaskToken"] {
+    for suffix in [".waitForTaskToken", ".sync"] {
         let resource = format!("arn:aws:states:::states:startExecution{suffix}");
         let machine = raw(
             &resource,

@@ -42,7 +42,12 @@ fn recovery_never_evaluates() {
             let calls = bench.world.seen().len();
             bench.live(async {
                 let engine = Engine::open(bench.config().with_evaluator(Arc::new(Panicking))).await.unwrap();
-                assert_eq!(engine.stats().open_executions, 1, "{}", machine.name);
+                // Its own, and those of its children. What a child's end leads to is no recovery any more.
+                let (open, faulted) = (engine.stats().open_executions, engine.stats().faulted);
+                assert_eq!((open, faulted), (bench.journal.executions() as u64, 0), "{}", machine.name);
+                if open > 1 {
+                    return;
+                }
                 let execution = described(&engine, &id(machine.name, "x")).await.unwrap();
                 assert_eq!(execution.input, machine.input);
                 engine.history(&id(machine.name, "x"), None, false, 100).await.unwrap();
