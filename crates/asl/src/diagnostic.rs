@@ -13,7 +13,8 @@ pub enum Severity {
     Warning,
 }
 
-/// One finding, in the shape of `ValidateStateMachineDefinition`, with the place in the text added.
+/// One finding, in the shape of `ValidateStateMachineDefinition`, with the place in the text and our own help added.
+/// Code, message and location are AWS's own wherever AWS's words are known.
 /// <https://docs.aws.amazon.com/step-functions/latest/apireference/API_ValidateStateMachineDefinitionDiagnostic.html>
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
@@ -21,18 +22,42 @@ pub struct Diagnostic {
     pub severity: Severity,
     /// A stable code, such as `MISSING_TRANSITION_TARGET`.
     pub code: &'static str,
-    /// What is wrong, and what to do.
+    /// What is wrong.
     pub message: String,
-    /// JSON pointer to the place, such as `/States/Reserve/Next`; empty for the whole document.
+    /// Where, as AWS writes it: `/States/Check/Choices[0]/Next`, `/` for the whole definition; for what is no JSON, the
+    /// place in the text. Empty where AWS names no place.
     pub location: String,
+    /// What to do about it. Ours, not AWS's.
+    pub hint: Option<String>,
     /// The innermost state that the place lies in.
     pub state: Option<String>,
-    /// The field, as a path from that state (or from the top) such as `Retry/0/ErrorEquals`.
+    /// The field, as a path from that state (or from the top) such as `Retry[0]/ErrorEquals`.
     pub field: Option<String>,
     /// Line in the text, from 1.
     pub line: usize,
     /// Column in that line, from 1, in characters.
     pub column: usize,
+}
+
+impl Diagnostic {
+    /// What `CreateStateMachine` and `UpdateStateMachine` say of a definition with these findings.
+    pub fn invalid_definition(diagnostics: &[Diagnostic]) -> String {
+        let errors: Vec<String> = diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.severity == Severity::Error)
+            .map(|diagnostic| {
+                let location = Some(diagnostic.location.as_str()).filter(|place| !place.is_empty());
+                let location = location.unwrap_or("null");
+                format!("{}: {} at {location}", diagnostic.code, diagnostic.message)
+            })
+            .collect();
+        format!("Invalid State Machine Definition: '{}'", errors.join(", "))
+    }
+
+    /// Adds what to do about it.
+    pub(crate) fn hint(&mut self, hint: impl Into<String>) {
+        self.hint = Some(hint.into());
+    }
 }
 
 impl fmt::Display for Diagnostic {
@@ -44,6 +69,10 @@ impl fmt::Display for Diagnostic {
             (None, Some(field)) => write!(f, "field '{field}': ")?,
             (None, None) => {}
         }
-        write!(f, "{} [{}]", self.message, self.code)
+        write!(f, "{} [{}]", self.message, self.code)?;
+        match &self.hint {
+            Some(hint) => write!(f, " ({hint})"),
+            None => Ok(()),
+        }
     }
 }

@@ -30,7 +30,10 @@ mod transition;
 
 pub use action::{Action, Closed, PendingTask, TaskKind, Timer, TimerKey};
 pub use context::ContextObject;
-pub use definition::{Definition, MachineType, QueryLanguage, TaskInfo, parse, validate};
+pub use definition::{
+    Definition, LONE_STATE_NAME, MachineType, QueryLanguage, TaskInfo, is_lone_state, parse, parse_as, parse_state,
+    validate, validate_as,
+};
 pub use diagnostic::{Diagnostic, Severity};
 pub use evaluator::{EvaluationError, Evaluator, Scope};
 pub use event::{Event, Identity};

@@ -7,7 +7,7 @@ mod source;
 
 pub use model::map::MachineType;
 pub use model::{Definition, QueryLanguage};
-pub use parse::{parse, validate};
+pub use parse::{LONE_STATE_NAME, is_lone_state, parse, parse_as, parse_state, validate, validate_as};
 
 /// One Task state, at any depth.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,8 +12,8 @@ pub(crate) use io::{
 pub(crate) use map::{Items, Map};
 pub(crate) use task::{Resource, ResourceKind, Task, WaitsFor};
 
-use crate::jsonpath::Path;
 use super::{TaskInfo, retry::Catcher, retry::Retrier};
+use crate::jsonpath::Path;
 use crate::{Expression, Template};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

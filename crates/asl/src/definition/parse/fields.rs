@@ -1,24 +1,33 @@
 //! Walking a document with the place in hand.
 
 use super::Parser;
+use crate::definition::QueryLanguage;
 use crate::definition::source::{Member, Node, NodeKind};
-use std::collections::BTreeSet;
 
 /// A value and its place.
 #[derive(Debug, Clone)]
 pub(super) struct At<'a> {
     pub(super) node: &'a Node,
-    /// JSON pointer (RFC 6901).
-    pub(super) pointer: String,
-    /// Where in the text a finding points.
-    pub(super) offset: usize,
-    /// The innermost state's name, and the pointer's length up to it.
+    /// The place as AWS writes it: `/States/Check/Choices[0]`; empty for the whole definition.
+    pub(super) location: String,
+    /// The innermost state's name, and the location's length up to it.
     state: Option<(&'a str, usize)>,
 }
 
 impl<'a> At<'a> {
     pub(super) fn root(node: &'a Node) -> Self {
-        At { node, pointer: String::new(), offset: node.offset, state: None }
+        At { node, location: String::new(), state: None }
+    }
+
+    /// A state that stands for itself, without a machine around it.
+    pub(super) fn lone_state(name: &'a str, node: &'a Node) -> Self {
+        let location = format!("/States/{name}");
+        let state = Some((name, location.len()));
+        At { node, location, state }
+    }
+
+    pub(super) fn offset(&self) -> usize {
+        self.node.offset
     }
 
     pub(super) fn as_str(&self) -> Option<&'a str> {
@@ -28,15 +37,31 @@ impl<'a> At<'a> {
         }
     }
 
+    pub(super) fn is_null(&self) -> bool {
+        matches!(self.node.kind, NodeKind::Null)
+    }
+
     pub(super) fn child(&self, name: &str, node: &'a Node) -> At<'a> {
-        let pointer = format!("{}/{}", self.pointer, name.replace('~', "~0").replace('/', "~1"));
-        At { node, pointer, offset: node.offset, state: self.state }
+        At { node, location: format!("{}/{name}", self.location), state: self.state }
+    }
+
+    /// A member of an object; the last of that name.
+    pub(super) fn member(&self, name: &str) -> Option<At<'a>> {
+        self.node.member(name).map(|member| self.child(name, &member.value))
     }
 
     pub(super) fn items(&self) -> Option<Vec<At<'a>>> {
         match &self.node.kind {
             NodeKind::Array(items) => Some(
-                items.iter().enumerate().map(|(index, item)| self.child(&index.to_string(), item)).collect(),
+                items
+                    .iter()
+                    .enumerate()
+                    .map(|(index, node)| At {
+                        node,
+                        location: format!("{}[{index}]", self.location),
+                        state: self.state,
+                    })
+                    .collect(),
             ),
             _ => None,
         }
@@ -45,149 +70,145 @@ impl<'a> At<'a> {
     /// The innermost state's name, and the path from it; what lies right below `States` is the state itself.
     pub(super) fn state_and_field(&self) -> (Option<String>, Option<String>) {
         let (state, from) = self.state.map_or((None, 0), |(name, length)| (Some(name.to_owned()), length));
-        let field = self.pointer[from..].trim_start_matches('/').replace("~1", "/").replace("~0", "~");
-        (state, (!field.is_empty()).then_some(field))
+        let field = self.location.get(from..).unwrap_or_default().trim_start_matches('/');
+        (state, (!field.is_empty()).then(|| field.to_owned()))
     }
 }
 
 /// A state's name and its place.
 #[derive(Debug, Clone)]
 pub(super) struct StateAt<'a> {
-    name: &'a str,
+    pub(super) name: &'a str,
     pub(super) at: At<'a>,
 }
 
-impl<'a> StateAt<'a> {
-    pub(super) fn name(&self) -> &'a str {
-        self.name
-    }
+/// The states of a `States` field, in the order of the text.
+pub(super) fn states_of<'a>(at: &At<'a>) -> Vec<StateAt<'a>> {
+    let NodeKind::Object(members) = &at.node.kind else { return Vec::new() };
+    members
+        .iter()
+        .map(|member| {
+            let mut state = at.child(&member.name, &member.value);
+            state.state = Some((&member.name, state.location.len()));
+            StateAt { name: &member.name, at: state }
+        })
+        .collect()
 }
 
-/// An object's fields, taken one by one; what is left at the end is unknown.
-#[derive(Debug)]
+/// Which query language a field belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Only {
+    Both,
+    JsonPath,
+    Jsonata,
+}
+
+/// The fields that an object may have.
+pub(super) type Table = &'static [(&'static str, Only)];
+
+/// An object whose fields have names of the language's.
+#[derive(Debug, Clone)]
 pub(super) struct Fields<'a> {
-    at: At<'a>,
+    pub(super) at: At<'a>,
     members: &'a [Member],
-    taken: BTreeSet<&'a str>,
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of an object; a finding where it is none, and for each name that stands there twice.
+    /// The fields of an object; a finding where it is none.
     pub(super) fn open(parser: &mut Parser<'_>, at: At<'a>) -> Option<Self> {
-        let NodeKind::Object(members) = &at.node.kind else {
-            let message = if at.pointer.is_empty() {
-                "Definition must be a valid JSON object".to_owned()
-            } else {
-                format!("expected an object, found {}", at.node.describe())
-            };
-            parser.error(&at, "SCHEMA_VALIDATION_FAILED", message);
-            return None;
-        };
-        duplicates(parser, &at, members);
-        Some(Fields { at, members, taken: BTreeSet::new() })
-    }
-
-    pub(super) fn at(&self) -> &At<'a> {
-        &self.at
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.members.is_empty()
-    }
-
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.members.iter().any(|member| member.name == name)
-    }
-
-    pub(super) fn peek(&self, name: &str) -> Option<At<'a>> {
-        let member = self.members.iter().find(|member| member.name == name)?;
-        Some(self.at.child(&member.name, &member.value))
-    }
-
-    pub(super) fn take(&mut self, name: &str) -> Option<At<'a>> {
-        let member = self.members.iter().find(|member| member.name == name)?;
-        self.taken.insert(&member.name);
-        Some(self.at.child(&member.name, &member.value))
-    }
-
-    /// All members, where the names are free.
-    pub(super) fn all(&self) -> impl Iterator<Item = (&'a str, At<'a>)> {
-        self.members.iter().map(|member| (member.name.as_str(), self.at.child(&member.name, &member.value)))
-    }
-
-    /// All members of `States`.
-    pub(super) fn all_states(&self) -> Vec<StateAt<'a>> {
-        self.all()
-            .map(|(name, mut at)| {
-                at.state = Some((name, at.pointer.len()));
-                StateAt { name, at }
-            })
-            .collect()
-    }
-
-    /// A finding for every field that nobody took.
-    pub(super) fn finish(self, parser: &mut Parser<'_>) {
-        for member in self.members {
-            if !self.taken.contains(member.name.as_str()) {
-                let mut at = self.at.child(&member.name, &member.value);
-                at.offset = member.name_offset;
-                let message = format!("the field '{}' is not supported here", member.name);
-                parser.error(&at, "SCHEMA_VALIDATION_FAILED", message);
+        match &at.node.kind {
+            NodeKind::Object(members) => Some(Fields { at, members }),
+            _ => {
+                parser.expected(&at, "[OBJECT]");
+                None
             }
         }
     }
 
-    pub(super) fn string(&mut self, parser: &mut Parser<'_>, name: &str) -> Option<String> {
-        let at = self.take(name)?;
-        let string = at.as_str().map(str::to_owned);
-        if string.is_none() {
-            let message = format!("{name} must be a string, not {}", at.node.describe());
-            parser.error(&at, "SCHEMA_VALIDATION_FAILED", message);
-        }
-        string
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.at.node.member(name).is_some()
     }
 
-    /// A whole number within bounds.
-    pub(super) fn whole_number(
-        &mut self,
-        parser: &mut Parser<'_>,
-        name: &str,
-        least: u64,
-        most: u64,
-    ) -> Option<u64> {
-        let at = self.take(name)?;
-        whole_number(parser, &at, name, least, most)
+    pub(super) fn get(&self, name: &str) -> Option<At<'a>> {
+        self.at.member(name)
+    }
+
+    /// All members, where the names are free.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&'a str, At<'a>)> + use<'a, '_> {
+        self.members.iter().map(|member| (member.name.as_str(), self.at.child(&member.name, &member.value)))
+    }
+
+    /// A finding for every field that has no place here: because nothing of that name has, or because the other query
+    /// language has it. `language` is `None` where the state's language is in dispute.
+    pub(super) fn check(&self, parser: &mut Parser<'_>, language: Option<QueryLanguage>, tables: &[Table]) {
+        for member in self.members {
+            let name = member.name.as_str();
+            let only = tables.iter().flat_map(|table| table.iter()).find(|(known, _)| *known == name);
+            let (set, other) = match (only, language) {
+                (None, _) => {
+                    let finding = parser.error_of(
+                        &self.at,
+                        member,
+                        "SCHEMA_VALIDATION_FAILED",
+                        format!("Field '{name}' is not supported"),
+                    );
+                    if let Some(meant) = meant(name, tables) {
+                        finding.hint(format!("did you mean '{meant}'?"));
+                    }
+                    continue;
+                }
+                (Some((_, Only::JsonPath)), Some(QueryLanguage::Jsonata)) => ("JSONata", "JSONPath"),
+                (Some((_, Only::Jsonata)), Some(QueryLanguage::JsonPath)) => ("JSONPath", "JSONata"),
+                _ => continue,
+            };
+            let message = format!(
+                "The QueryLanguage is set to '{set}', but field '{name}' is only supported for the '{other}' QueryLanguage"
+            );
+            parser.error_of(&self.at, member, "SCHEMA_VALIDATION_FAILED", message);
+        }
+    }
+
+    /// A finding where one of these is missing.
+    pub(super) fn require(&self, parser: &mut Parser<'_>, names: &[&str]) {
+        let missing: Vec<&str> = names.iter().filter(|name| !self.has(name)).copied().collect();
+        if !missing.is_empty() {
+            let message = format!("These fields are required: [{}]", missing.join(", "));
+            parser.error(&self.at, "SCHEMA_VALIDATION_FAILED", message);
+        }
+    }
+
+    /// A finding where more than one of these is there.
+    pub(super) fn at_most_one(&self, parser: &mut Parser<'_>, names: &[&str]) -> bool {
+        if names.iter().filter(|name| self.has(name)).count() <= 1 {
+            return true;
+        }
+        let message = format!("There should only be one of the following fields: [{}]", names.join(", "));
+        parser.error(&self.at, "SCHEMA_VALIDATION_FAILED", message);
+        false
+    }
+
+    /// A finding where not exactly one of these is there.
+    pub(super) fn exactly_one(&self, parser: &mut Parser<'_>, names: &[&str]) -> bool {
+        if names.iter().any(|name| self.has(name)) {
+            return self.at_most_one(parser, names);
+        }
+        let message =
+            format!("This object should have only one of the following fields: [{}]", names.join(", "));
+        parser.error(&self.at, "SCHEMA_VALIDATION_FAILED", message);
+        false
+    }
+
+    /// The offset of a field's name.
+    pub(super) fn name_offset(&self, name: &str) -> usize {
+        self.at.node.member(name).map_or(self.at.offset(), |member| member.name_offset)
     }
 }
 
-pub(super) fn whole_number(
-    parser: &mut Parser<'_>,
-    at: &At<'_>,
-    name: &str,
-    least: u64,
-    most: u64,
-) -> Option<u64> {
-    let number = match &at.node.kind {
-        NodeKind::Number(number) => number.as_u64().filter(|number| (least..=most).contains(number)),
-        _ => None,
-    };
-    if number.is_none() {
-        let message = format!("{name} must be a whole number from {least} to {most}");
-        parser.error(at, "SCHEMA_VALIDATION_FAILED", message);
-    }
-    number
-}
-
-/// A finding for each name that stands twice, in this object and in every value below that is not looked into later.
-fn duplicates(parser: &mut Parser<'_>, at: &At<'_>, members: &[Member]) {
-    let mut seen = BTreeSet::new();
-    for member in members {
-        if !seen.insert(&member.name) {
-            let mut place = at.clone();
-            place.offset = member.name_offset;
-            place.pointer = format!("{}/{}", at.pointer, member.name);
-            let message = format!("the field '{}' stands here twice", member.name);
-            parser.error(&place, "DUPLICATE_FIELD", message);
-        }
-    }
+/// The field that differs in nothing but capital letters.
+fn meant(name: &str, tables: &[Table]) -> Option<&'static str> {
+    tables
+        .iter()
+        .flat_map(|table| table.iter())
+        .find(|(known, _)| known.eq_ignore_ascii_case(name))
+        .map(|(known, _)| *known)
 }

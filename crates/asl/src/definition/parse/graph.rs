@@ -1,16 +1,17 @@
 //! Which state leads where: targets that are missing, states that are never reached, machines that never end.
 
 use super::Parser;
-use super::fields::{At, Fields, StateAt};
+use super::fields::{At, StateAt, states_of};
 use crate::definition::source::NodeKind;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The states of one machine, and how they lead to one another.
 pub(super) struct Graph<'a> {
-    states: BTreeMap<&'a str, StateAt<'a>>,
-    /// From each state: the target and whether only a Catch leads there.
+    /// In the order of the text.
+    states: Vec<StateAt<'a>>,
+    /// From each state: the targets, and whether only a Catch leads there.
     edges: BTreeMap<&'a str, Vec<Edge<'a>>>,
-    ends: BTreeSet<&'a str>,
+    ends: bool,
     reached: BTreeSet<&'a str>,
     reached_without_catch: BTreeSet<&'a str>,
 }
@@ -22,11 +23,10 @@ struct Edge<'a> {
 }
 
 impl<'a> Graph<'a> {
-    pub(super) fn of(members: &Fields<'a>, start: Option<&str>) -> Self {
-        let states: BTreeMap<&str, StateAt<'_>> =
-            members.all_states().into_iter().map(|s| (s.name(), s)).collect();
-        let edges = states.iter().map(|(name, state)| (*name, edges(&state.at))).collect();
-        let ends = states.iter().filter(|(_, state)| ends(&state.at)).map(|(name, _)| *name).collect();
+    pub(super) fn of(states: &At<'a>, start: Option<&str>) -> Self {
+        let states = states_of(states);
+        let edges = states.iter().map(|state| (state.name, edges(&state.at))).collect();
+        let ends = states.iter().any(|state| ends(&state.at));
         let (reached, reached_without_catch) = (BTreeSet::new(), BTreeSet::new());
         let mut graph = Graph { states, edges, ends, reached, reached_without_catch };
         graph.reached = graph.walk(start, true);
@@ -43,48 +43,48 @@ impl<'a> Graph<'a> {
         let mut reached = BTreeSet::new();
         let mut open: Vec<&str> = start.into_iter().collect();
         while let Some(name) = open.pop() {
-            let Some((name, _)) = self.states.get_key_value(name) else { continue };
+            let Some((name, edges)) = self.edges.get_key_value(name) else { continue };
             if reached.insert(*name) {
-                let edges = self.edges.get(name).into_iter().flatten();
-                open.extend(edges.filter(|edge| through_catch || !edge.by_catch).map(|edge| edge.to));
+                open.extend(edges.iter().filter(|edge| through_catch || !edge.by_catch).map(|edge| edge.to));
             }
         }
         reached
     }
 
-    pub(super) fn check(&self, parser: &mut Parser<'_>, start: Option<&At<'_>>, members: &Fields<'_>) {
-        let mut whole = true;
+    /// Targets that are not there; then that the top level never ends, or, where it does, what is never reached.
+    pub(super) fn check(&self, parser: &mut Parser<'_>, start: Option<&At<'_>>, top: bool) {
+        let known = |name: &str| self.edges.contains_key(name);
+        let missing = |parser: &mut Parser<'_>, at: &At<'_>, name: &str| {
+            let finding =
+                parser.graph_error(at, "MISSING_TRANSITION_TARGET", format!("Missing 'Next' target: {name}"));
+            finding.hint("a target is a state of the same machine, in the same 'States'");
+        };
         if let Some(start) = start
-            && let Some(name) = start.as_str()
-            && !self.states.contains_key(name)
+            && let Some(name) = start.as_str().filter(|name| !known(name))
         {
-            whole = false;
-            parser.error(
-                start,
-                "MISSING_TRANSITION_TARGET",
-                format!("StartAt names '{name}', which is not among States"),
-            );
+            missing(parser, start, name);
         }
-        for edge in self.edges.values().flatten() {
-            if !self.states.contains_key(edge.to) {
-                whole = false;
-                let message = format!("there is no state '{}' in this machine", edge.to);
-                parser.error(&edge.at, "MISSING_TRANSITION_TARGET", message);
+        for state in &self.states {
+            for edge in self.edges.get(state.name).into_iter().flatten() {
+                if !known(edge.to) {
+                    missing(parser, &edge.at, edge.to);
+                }
             }
         }
-        if start.is_none() || !whole {
-            // What is reached cannot be told before the targets are mended.
+        if top && !self.ends {
+            let Some(first) = self.states.first() else { return };
+            let finding =
+                parser.graph_error(&first.at, "MISSING_END_STATE", "Workflow has no terminal state");
+            finding.hint("one state needs \"End\": true, or the type Succeed or Fail");
+            finding.location = String::new();
+            finding.state = None;
             return;
         }
-        for (name, state) in &self.states {
-            if !self.reached.contains(name) {
-                let message = format!("the state '{name}' cannot be reached from StartAt");
-                parser.error(&state.at, "UNREACHABLE_STATE", message);
+        for state in &self.states {
+            if !self.reached.contains(state.name) {
+                let message = format!("State \"{}\" is not reachable.", state.name);
+                parser.graph_error(&state.at, "MISSING_TRANSITION_TARGET", message);
             }
-        }
-        if !self.reached.iter().any(|name| self.ends.contains(name)) {
-            let message = "no state that is reached ends the machine: one needs \"End\": true, or the type Succeed or Fail";
-            parser.error(members.at(), "NO_TERMINAL_STATE", message);
         }
     }
 }
@@ -96,28 +96,19 @@ fn edges<'a>(state: &At<'a>) -> Vec<Edge<'a>> {
             edges.push(Edge { to, at, by_catch });
         }
     };
-    let member = |at: &At<'a>, name: &str| match &at.node.kind {
-        NodeKind::Object(members) => {
-            members.iter().find(|m| m.name == name).map(|m| at.child(name, &m.value))
-        }
-        _ => None,
-    };
     for name in ["Next", "Default"] {
-        member(state, name).into_iter().for_each(|at| add(at, false));
+        state.member(name).into_iter().for_each(|at| add(at, false));
     }
     for (list, by_catch) in [("Choices", false), ("Catch", true)] {
-        for rule in member(state, list).and_then(|list| list.items()).into_iter().flatten() {
-            member(&rule, "Next").into_iter().for_each(|at| add(at, by_catch));
+        for rule in state.member(list).and_then(|list| list.items()).into_iter().flatten() {
+            rule.member("Next").into_iter().for_each(|at| add(at, by_catch));
         }
     }
     edges
 }
 
 fn ends(state: &At<'_>) -> bool {
-    let NodeKind::Object(members) = &state.node.kind else { return false };
-    members.iter().any(|member| match (member.name.as_str(), &member.value.kind) {
-        ("End", NodeKind::Bool(end)) => *end,
-        ("Type", NodeKind::String(kind)) => kind == "Succeed" || kind == "Fail",
-        _ => false,
-    })
+    let is = |name: &str| state.node.member(name).map(|member| &member.value.kind);
+    matches!(is("End"), Some(NodeKind::Bool(true)))
+        || matches!(is("Type"), Some(NodeKind::String(kind)) if kind == "Succeed" || kind == "Fail")
 }

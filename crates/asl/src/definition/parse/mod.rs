@@ -1,210 +1,308 @@
-//! From a definition's text to a [`Definition`], with everything that keeps it from running told at once.
+//! From a definition's text to a [`Definition`], with everything that keeps it from running told at once, in AWS's words.
+//!
+//! AWS looks at a definition in stages: is it JSON, does each object have the fields that it must and may have (the
+//! *schema*), and only then do the states hang together. Findings come in that order, and those of the schema in the
+//! order of the text, each object before what lies in it.
 //! <https://states-language.net/spec.html>
 
+mod batcher;
 mod choice;
-mod fan;
 mod fields;
 mod graph;
+mod integrations;
+mod io;
+mod machine;
+mod map;
+mod paths;
+mod processor;
+mod reader;
+mod resource;
 mod rules;
 mod state;
+mod task;
 mod template;
 #[cfg(test)]
 mod tests;
+mod values;
+mod variables;
+mod wait;
+mod writer;
 
 use super::model::State;
-use super::source::{self, line_and_column};
-use super::{Definition, QueryLanguage as Language, TaskInfo};
-use crate::limits::{DEFINITION_BYTES_MAX, SECONDS_MAX};
+use super::source::{self, Member, Node, NotJson, jackson_place, line_and_column};
+use super::{Definition, MachineType, QueryLanguage, TaskInfo};
+use crate::limits::DEFINITION_BYTES_MAX;
 use crate::{Diagnostic, Severity, hex};
-use fields::{At, Fields};
+use fields::At;
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// Reads a definition.
+/// The name of a state that is parsed without a machine around it, as AWS calls it in locations.
+pub const LONE_STATE_NAME: &str = "StateName";
+
+/// Reads a definition for a Standard machine.
 ///
 /// # Errors
 /// All that keeps it from running, each with its state, field, line and column; never empty. Warnings are left out:
 /// [`validate`] gives those too.
 pub fn parse(text: &str) -> Result<Definition, Vec<Diagnostic>> {
-    let (definition, mut diagnostics) = read(text);
-    match definition {
-        Some(definition) => Ok(definition),
-        None => {
-            diagnostics.retain(|diagnostic| diagnostic.severity == Severity::Error);
-            Err(diagnostics)
-        }
-    }
+    parse_as(text, MachineType::Standard)
 }
 
-/// Everything that can be said about a definition, warnings too, in the order of the text.
+/// Reads a definition for a machine of that type.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_as(text: &str, machine_type: MachineType) -> Result<Definition, Vec<Diagnostic>> {
+    only_errors(read(text, machine_type, |parser, root| parser.document(root)))
+}
+
+/// Reads one state that stands for itself, as `TestState` takes it. It is named [`LONE_STATE_NAME`], and is all that the
+/// definition holds; where it leads to is not looked at.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_state(text: &str) -> Result<Definition, Vec<Diagnostic>> {
+    only_errors(read(text, MachineType::Standard, |parser, root| parser.lone_state(root)))
+}
+
+/// Everything that can be said about a definition, warnings too: first of the schema in the order of the text, then of
+/// how the states hang together.
 pub fn validate(text: &str) -> Vec<Diagnostic> {
-    read(text).1
+    validate_as(text, MachineType::Standard)
+}
+
+/// As [`validate`], for a machine of that type.
+pub fn validate_as(text: &str, machine_type: MachineType) -> Vec<Diagnostic> {
+    read(text, machine_type, |parser, root| parser.document(root)).1
+}
+
+/// Whether a JSON text is a state that stands for itself: it has a `Type`, or it has no `States`.
+pub fn is_lone_state(text: &str) -> bool {
+    source::read(text).is_ok_and(|root| root.member("Type").is_some() && root.member("States").is_none())
+}
+
+fn only_errors(
+    (definition, mut diagnostics): (Option<Definition>, Vec<Diagnostic>),
+) -> Result<Definition, Vec<Diagnostic>> {
+    definition.ok_or_else(|| {
+        diagnostics.retain(|diagnostic| diagnostic.severity == Severity::Error);
+        diagnostics
+    })
 }
 
 /// What parsing gathers.
 struct Parser<'a> {
     text: &'a str,
-    /// Each with its offset in the text.
+    /// Of the schema, each with the offset of the object or value that AWS locates it at.
     findings: Vec<(usize, Diagnostic)>,
+    /// Of how states hang together, in AWS's order.
+    graph_findings: Vec<Diagnostic>,
+    machine_language: QueryLanguage,
     states: HashMap<Arc<str>, State>,
+    processors: BTreeMap<Arc<str>, Arc<Definition>>,
     tasks: Vec<TaskInfo>,
     error_names: BTreeSet<String>,
+    /// The names of all states seen, at every depth.
+    state_names: BTreeSet<String>,
+    /// The labels of all distributed Maps seen.
+    labels: BTreeSet<String>,
+    /// The variables that the states under way read, the innermost last.
+    reading: Vec<BTreeSet<String>>,
+    variable_references: BTreeMap<String, Vec<String>>,
+    /// How many processors of distributed Maps the place at hand lies in: their states belong to another definition.
+    processors_around: usize,
 }
 
 /// What a machine's states inherit from what is around it.
 #[derive(Clone)]
 struct Surroundings {
-    language: Language,
+    machine_type: MachineType,
     /// The names of the states that it lies in.
     path: Vec<String>,
     /// Whether the state that it lies in is reachable only through a Catch.
     compensating: bool,
 }
 
-fn read(text: &str) -> (Option<Definition>, Vec<Diagnostic>) {
+fn read(
+    text: &str,
+    machine_type: MachineType,
+    walk: impl FnOnce(&mut Parser<'_>, Root<'_>) -> Option<Arc<str>>,
+) -> (Option<Definition>, Vec<Diagnostic>) {
     let mut parser = Parser {
         text,
         findings: Vec::new(),
+        graph_findings: Vec::new(),
+        machine_language: QueryLanguage::JsonPath,
         states: HashMap::new(),
+        processors: BTreeMap::new(),
         tasks: Vec::new(),
         error_names: BTreeSet::new(),
+        state_names: BTreeSet::new(),
+        labels: BTreeSet::new(),
+        reading: Vec::new(),
+        variable_references: BTreeMap::new(),
+        processors_around: 0,
     };
-    let definition = parser.document();
-    let mut findings = parser.findings;
+    let root = match parser.json() {
+        Ok(root) => root,
+        Err(diagnostic) => return (None, vec![*diagnostic]),
+    };
+    let top = (root.member("Comment"), root.member("TimeoutSeconds"));
+    let start_at = walk(&mut parser, Root { node: &root, machine_type });
+    let mut findings = std::mem::take(&mut parser.findings);
     findings.sort_by_key(|(offset, _)| *offset);
-    let diagnostics: Vec<Diagnostic> = findings.into_iter().map(|(_, diagnostic)| diagnostic).collect();
-    let failed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-    (definition.filter(|_| !failed), diagnostics)
+    let mut diagnostics: Vec<Diagnostic> = findings.into_iter().map(|(_, diagnostic)| diagnostic).collect();
+    let broken = |diagnostics: &[Diagnostic]| diagnostics.iter().any(|d| d.severity == Severity::Error);
+    if !diagnostics.iter().any(|finding| finding.code == "SCHEMA_VALIDATION_FAILED") {
+        diagnostics.append(&mut parser.graph_findings);
+    }
+    let Some(start_at) = start_at.filter(|_| !broken(&diagnostics)) else { return (None, diagnostics) };
+    let definition = Definition {
+        text: text.to_owned(),
+        hash: hex::encode(&Sha256::digest(text)),
+        comment: top.0.and_then(|member| member.value.as_str().map(str::to_owned)),
+        timeout_seconds: top.1.and_then(|member| member.value.as_u64()).filter(|seconds| *seconds > 0),
+        query_language: parser.machine_language,
+        start_at,
+        states: parser.states,
+        processors: parser.processors,
+        tasks: parser.tasks,
+        error_names: parser.error_names.into_iter().collect(),
+        variable_references: parser.variable_references,
+    };
+    (Some(definition), diagnostics)
 }
 
-impl<'a> Parser<'a> {
-    fn document(&mut self) -> Option<Definition> {
+/// The whole document.
+#[derive(Clone, Copy)]
+struct Root<'a> {
+    node: &'a Node,
+    machine_type: MachineType,
+}
+
+impl Parser<'_> {
+    fn json(&self) -> Result<Node, Box<Diagnostic>> {
         if self.text.len() > DEFINITION_BYTES_MAX {
             let message = format!(
                 "the definition has {} bytes; at most {DEFINITION_BYTES_MAX} are allowed",
                 self.text.len()
             );
-            self.find_at(0, Severity::Error, "DEFINITION_TOO_LARGE", message);
-            return None;
+            return Err(Box::new(self.of_text("DEFINITION_TOO_LARGE", message, "", 0)));
         }
-        let root = match source::read(self.text) {
-            Ok(root) => root,
-            Err(not_json) => {
-                self.find_at(not_json.offset, Severity::Error, "INVALID_JSON_DESCRIPTION", not_json.problem);
-                return None;
+        let root = source::read(self.text).map_err(|not_json| match not_json {
+            NotJson::Empty => {
+                self.of_text("SCHEMA_VALIDATION_FAILED", "Definition must be a valid JSON object", "", 0)
             }
-        };
-        let mut fields = Fields::open(self, At::root(&root))?;
-        let comment = fields.string(self, "Comment");
-        if let Some(version) = fields.take("Version")
-            && version.as_str() != Some("1.0")
-        {
-            self.error(&version, "SCHEMA_VALIDATION_FAILED", "Version must be \"1.0\"");
-        }
-        let timeout_seconds = fields.whole_number(self, "TimeoutSeconds", 1, SECONDS_MAX);
-        let language = self.language(&mut fields, Language::JsonPath, None);
-        let surroundings = Surroundings { language, path: Vec::new(), compensating: false };
-        let start_at = self.machine(&mut fields, &surroundings);
-        fields.finish(self);
-        let definition = Definition {
-            text: self.text.to_owned(),
-            hash: hex::encode(&Sha256::digest(self.text)),
-            comment,
-            timeout_seconds,
-            query_language: language,
-            start_at: start_at?,
-            states: std::mem::take(&mut self.states),
-            tasks: std::mem::take(&mut self.tasks),
-            processors: std::collections::BTreeMap::new(),
-            variable_references: std::collections::BTreeMap::new(),
-            error_names: std::mem::take(&mut self.error_names).into_iter().collect(),
-        };
-        Some(definition)
-    }
-
-    /// StartAt and States; gives the first state's name.
-    fn machine(&mut self, fields: &mut Fields<'_>, around: &Surroundings) -> Option<Arc<str>> {
-        let start = fields.take("StartAt");
-        let states = fields.take("States");
-        let missing: Vec<&str> = [("StartAt", start.is_none()), ("States", states.is_none())]
-            .into_iter()
-            .filter_map(|(name, missing)| missing.then_some(name))
-            .collect();
-        if !missing.is_empty() {
-            let message = format!("These fields are required: [{}]", missing.join(", "));
-            self.error(fields.at(), "SCHEMA_VALIDATION_FAILED", message);
-        }
-        let start_name = start.as_ref().and_then(|start| self.name_of(start));
-        let members = states.as_ref().and_then(|states| Fields::open(self, states.clone()))?;
-        if members.is_empty() {
-            self.error(members.at(), "SCHEMA_VALIDATION_FAILED", "States must hold at least one state");
-            return None;
-        }
-        // The graph first: what is reachable only through a Catch is asked of each Task.
-        let graph = graph::Graph::of(&members, start_name.as_deref());
-        graph.check(self, start.as_ref(), &members);
-        for state in members.all_states() {
-            let compensating = around.compensating || graph.compensating(state.name());
-            let around = Surroundings { compensating, ..around.clone() };
-            self.state(state, &around);
-        }
-        start_name.map(Arc::from)
-    }
-
-    /// The field QueryLanguage, or what is inherited.
-    fn language(&mut self, fields: &mut Fields<'_>, inherited: Language, state: Option<&str>) -> Language {
-        let Some(field) = fields.take("QueryLanguage") else { return inherited };
-        match field.as_str() {
-            Some("JSONata") => Language::Jsonata,
-            Some("JSONPath") if inherited == Language::Jsonata && state.is_some() => {
-                let message =
-                    "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine";
-                self.error(&field, "SCHEMA_VALIDATION_FAILED", message);
-                Language::Jsonata
+            NotJson::Syntax { offset, message } => {
+                let place = jackson_place(self.text, offset);
+                let message = format!("{message}\n at {place}");
+                let found_at = self.text[..offset].char_indices().next_back().map_or(0, |(at, _)| at);
+                self.of_text("INVALID_JSON_DESCRIPTION", message, &place, found_at)
             }
-            Some("JSONPath") => Language::JsonPath,
-            _ => {
-                self.error(
-                    &field,
-                    "SCHEMA_VALIDATION_FAILED",
-                    "QueryLanguage must be \"JSONata\" or \"JSONPath\"",
-                );
-                inherited
+            NotJson::TooDeep { offset } => {
+                let message = format!("The definition is nested deeper than {} levels", source::DEPTH_MAX);
+                self.of_text("TOO_DEEPLY_NESTED", message, "", offset)
             }
+        });
+        let root = root.map_err(Box::new)?;
+        match root.kind {
+            source::NodeKind::Object(_) => Ok(root),
+            _ => Err(Box::new(self.of_text(
+                "SCHEMA_VALIDATION_FAILED",
+                "Definition must be a valid JSON object",
+                "",
+                root.offset,
+            ))),
         }
     }
 
-    fn name_of(&mut self, at: &At<'_>) -> Option<String> {
-        let name = at.as_str().map(str::to_owned);
-        if name.is_none() {
-            let message = format!("expected the name of a state, found {}", at.node.describe());
-            self.error(at, "SCHEMA_VALIDATION_FAILED", message);
-        }
-        name
-    }
-
-    fn error(&mut self, at: &At<'_>, code: &'static str, message: impl Into<String>) {
-        self.find(at, Severity::Error, code, message.into());
-    }
-
-    fn warn(&mut self, at: &At<'_>, code: &'static str, message: impl Into<String>) {
-        self.find(at, Severity::Warning, code, message.into());
-    }
-
-    fn find(&mut self, at: &At<'_>, severity: Severity, code: &'static str, message: String) {
-        let (line, column) = line_and_column(self.text, at.offset);
-        let (state, field) = at.state_and_field();
-        let location = at.pointer.clone();
-        self.findings
-            .push((at.offset, Diagnostic { severity, code, message, location, state, field, line, column }));
-    }
-
-    fn find_at(&mut self, offset: usize, severity: Severity, code: &'static str, message: impl Into<String>) {
+    fn of_text(
+        &self,
+        code: &'static str,
+        message: impl Into<String>,
+        location: &str,
+        offset: usize,
+    ) -> Diagnostic {
         let (line, column) = line_and_column(self.text, offset);
-        let (message, location) = (message.into(), String::new());
-        let diagnostic =
-            Diagnostic { severity, code, message, location, state: None, field: None, line, column };
-        self.findings.push((offset, diagnostic));
+        Diagnostic {
+            severity: Severity::Error,
+            code,
+            message: message.into(),
+            location: location.to_owned(),
+            hint: None,
+            state: None,
+            field: None,
+            line,
+            column,
+        }
+    }
+
+    fn schema(&mut self, at: &At<'_>, message: impl Into<String>) -> &mut Diagnostic {
+        self.error(at, "SCHEMA_VALIDATION_FAILED", message)
+    }
+
+    fn error(&mut self, at: &At<'_>, code: &'static str, message: impl Into<String>) -> &mut Diagnostic {
+        self.find(at, at.offset(), Severity::Error, code, message.into())
+    }
+
+    /// A finding that AWS locates at an object, about one of its members.
+    fn error_of(
+        &mut self,
+        at: &At<'_>,
+        member: &Member,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> &mut Diagnostic {
+        let (_, field) = at.child(&member.name, &member.value).state_and_field();
+        let finding = self.find(at, member.name_offset, Severity::Error, code, message.into());
+        finding.field = field;
+        finding
+    }
+
+    fn warn(&mut self, at: &At<'_>, code: &'static str, message: impl Into<String>) -> &mut Diagnostic {
+        self.find(at, at.offset(), Severity::Warning, code, message.into())
+    }
+
+    /// A finding that AWS locates at `at`; `shown_at` is where we point in the text.
+    fn find(
+        &mut self,
+        at: &At<'_>,
+        shown_at: usize,
+        severity: Severity,
+        code: &'static str,
+        message: String,
+    ) -> &mut Diagnostic {
+        let diagnostic = self.diagnostic(at, shown_at, severity, code, message);
+        self.findings.push((at.offset(), diagnostic));
+        let last = self.findings.len() - 1;
+        &mut self.findings[last].1
+    }
+
+    fn graph_error(
+        &mut self,
+        at: &At<'_>,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> &mut Diagnostic {
+        let diagnostic = self.diagnostic(at, at.offset(), Severity::Error, code, message.into());
+        self.graph_findings.push(diagnostic);
+        let last = self.graph_findings.len() - 1;
+        &mut self.graph_findings[last]
+    }
+
+    fn diagnostic(
+        &self,
+        at: &At<'_>,
+        shown_at: usize,
+        severity: Severity,
+        code: &'static str,
+        message: String,
+    ) -> Diagnostic {
+        let (line, column) = line_and_column(self.text, shown_at);
+        let (state, field) = at.state_and_field();
+        let location = if at.location.is_empty() { "/".to_owned() } else { at.location.clone() };
+        Diagnostic { severity, code, message, location, hint: None, state, field, line, column }
     }
 }

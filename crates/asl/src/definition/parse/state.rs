@@ -1,290 +1,212 @@
 //! One state.
 
-use super::fields::{At, Fields, StateAt};
-use super::{Language, Parser, Surroundings};
+use super::fields::{Fields, Only, StateAt, Table};
+use super::template::Reads;
+use super::{Parser, Surroundings};
 use crate::TaskInfo;
-use crate::definition::model::{
-    Amount, FailText, Io, JsonataIo, Kind, Resource, ResourceKind, State, Task, Wait, WaitsFor,
-};
-use crate::definition::source::NodeKind;
-use crate::limits::{SECONDS_MAX, STATE_NAME_LENGTH_MAX};
+use crate::definition::QueryLanguage;
+use crate::definition::model::{FailText, Kind, State, Task};
+use crate::limits::STATE_NAME_LENGTH_MAX;
 use std::sync::Arc;
 
-/// The resources that a Task may name; each may stand with the suffixes after it.
-const RESOURCES: &[(&str, &[&str])] = &[
-    ("lambda:invoke", &["", WAIT_FOR_TASK_TOKEN]),
-    ("sqs:sendMessage", &["", WAIT_FOR_TASK_TOKEN]),
-    ("events:putEvents", &["", WAIT_FOR_TASK_TOKEN]),
-    ("states:startExecution", &["", ".sync", ".sync:2", WAIT_FOR_TASK_TOKEN]),
-];
+/// The types, in the order in which AWS lists them.
+const TYPES: &[&str] = &["Task", "Wait", "Pass", "Succeed", "Fail", "Choice", "Parallel", "Map"];
 
-const WAIT_FOR_TASK_TOKEN: &str = ".waitForTaskToken";
-const PREFIX: &str = "arn:aws:states:::";
+const EVERY: Table = &[("Type", Only::Both), ("Comment", Only::Both), ("QueryLanguage", Only::Both)];
+
+const TRANSITION: Table = &[("Next", Only::Both), ("End", Only::Both)];
+
+const FILTERS: Table =
+    &[("InputPath", Only::JsonPath), ("OutputPath", Only::JsonPath), ("Output", Only::Jsonata)];
+
+const ASSIGN: Table = &[("Assign", Only::Both)];
+
+const RESULT: Table = &[("ResultPath", Only::JsonPath), ("Parameters", Only::JsonPath)];
+
+const ARGUMENTS: Table = &[("Arguments", Only::Jsonata)];
+
+const RULES: Table = &[("ResultSelector", Only::JsonPath), ("Retry", Only::Both), ("Catch", Only::Both)];
+
+/// Which fields each type has.
+fn tables(kind: &str) -> Vec<Table> {
+    let own: &[Table] = match kind {
+        "Task" => &[TRANSITION, FILTERS, ASSIGN, RESULT, ARGUMENTS, RULES, super::task::TASK],
+        "Wait" => &[TRANSITION, FILTERS, ASSIGN, super::wait::WAIT],
+        "Pass" => &[TRANSITION, FILTERS, ASSIGN, RESULT, &[("Result", Only::JsonPath)]],
+        "Succeed" => &[FILTERS],
+        "Fail" => &[&[
+            ("Error", Only::Both),
+            ("Cause", Only::Both),
+            ("ErrorPath", Only::JsonPath),
+            ("CausePath", Only::JsonPath),
+        ]],
+        "Choice" => &[FILTERS, ASSIGN, super::choice::CHOICE],
+        "Parallel" => &[TRANSITION, FILTERS, ASSIGN, RESULT, ARGUMENTS, RULES, &[("Branches", Only::Both)]],
+        _ => &[TRANSITION, FILTERS, ASSIGN, RESULT, RULES, super::map::MAP],
+    };
+    [EVERY].into_iter().chain(own.iter().copied()).collect()
+}
 
 impl Parser<'_> {
     pub(super) fn state(&mut self, state: StateAt<'_>, around: &Surroundings) {
-        let name = state.name();
-        let Some(mut fields) = Fields::open(self, state.at.clone()) else { return };
-        self.check_state_name(name, &state.at);
-        fields.take("Comment");
-        let language = self.language(&mut fields, around.language, Some(name));
-        if language == Language::JsonPath {
-            // What follows would be read in the wrong language.
-            let at = fields.peek("QueryLanguage").unwrap_or_else(|| query_language_of(&state.at));
-            let message = "JSONPath is not supported yet: set \"QueryLanguage\": \"JSONata\" here or for the whole state machine";
-            self.error(&at, "UNSUPPORTED_QUERY_LANGUAGE", message);
-            return;
+        let StateAt { name, at } = state;
+        self.check_state_name(name, &at);
+        let Some(fields) = Fields::open(self, at) else { return };
+        self.reading.push(Default::default());
+        let model = self.state_model(name, &fields, around);
+        let read = self.reading.pop().unwrap_or_default();
+        if !read.is_empty() {
+            self.variable_references.insert(name.to_owned(), read.into_iter().collect());
         }
-        let Some(kind_at) = fields.take("Type") else {
-            self.error(&state.at, "SCHEMA_VALIDATION_FAILED", "These fields are required: [Type]");
-            return;
-        };
+        if let Some(model) = model
+            && self.processors_around == 0
+        {
+            self.states.insert(Arc::clone(&model.name), model);
+        }
+    }
+
+    fn state_model(&mut self, name: &str, fields: &Fields<'_>, around: &Surroundings) -> Option<State> {
+        fields.require(self, &["Type"]);
+        let kind_at = fields.get("Type")?;
+        let kind_name = self.string(&kind_at)?;
+        if !TYPES.contains(&kind_name) {
+            let message = format!("The field 'Type' should have one of these values: [{}]", TYPES.join(", "));
+            self.schema(&kind_at, message);
+            return None;
+        }
+        let language = self.state_language(fields, kind_name);
+        if let Some(at) = fields.get("Comment") {
+            self.string(&at);
+        }
         let mut path = around.path.clone();
         path.push(name.to_owned());
-        let inside = Surroundings { language, path: path.clone(), compensating: around.compensating };
-        let arguments = match kind_at.as_str() {
-            Some("Task" | "Parallel") => fields.take("Arguments").and_then(|at| self.template(&at)),
-            _ => None,
+        let inside = Surroundings { path: path.clone(), ..around.clone() };
+        let kind = match kind_name {
+            "Task" => self.task(fields, &inside, language).map(|task| Kind::Task(Box::new(task))),
+            "Pass" => Some(Kind::Pass),
+            "Choice" => self.choice(fields, language).map(Kind::Choice),
+            "Wait" => self.wait(fields, language).map(Kind::Wait),
+            "Succeed" => Some(Kind::Succeed),
+            "Fail" => Some(self.fail(fields, language)),
+            "Parallel" => self.parallel(fields, &inside),
+            _ => self.map(name, fields, &inside, language).map(|map| Kind::Map(Box::new(map))),
         };
-        let mut retries = false;
-        let kind = match kind_at.as_str() {
-            Some("Task") => {
-                retries = true;
-                self.task(&mut fields).map(|task| Kind::Task(Box::new(task)))
-            }
-            Some("Pass") => Some(Kind::Pass),
-            Some("Choice") => self.choice(&mut fields).map(Kind::Choice),
-            Some("Wait") => self.wait(&mut fields).map(Kind::Wait),
-            Some("Succeed") => Some(Kind::Succeed),
-            Some("Fail") => Some(self.fail(&mut fields)),
-            Some("Parallel") => {
-                retries = true;
-                self.parallel(&mut fields, &inside)
-            }
-            Some("Map") => {
-                retries = true;
-                self.map(&mut fields, &inside)
-            }
-            _ => {
-                let message = "Type must be one of Task, Pass, Choice, Wait, Succeed, Fail, Parallel, Map";
-                self.error(&kind_at, "SCHEMA_VALIDATION_FAILED", message);
-                return;
-            }
+        let (retry, catch) = match kind_name {
+            "Task" | "Parallel" | "Map" => (self.retry(fields), self.catch(fields, language)),
+            _ => (Vec::new(), Vec::new()),
         };
-        let kind_name = kind_at.as_str().unwrap_or_default();
-        let (retry, catch) = if retries {
-            (self.retry(&mut fields), self.catch(&mut fields))
-        } else {
-            (Vec::new(), Vec::new())
+        let io = self.io(fields, kind_name, language);
+        let next = match kind_name {
+            "Choice" | "Succeed" | "Fail" => None,
+            _ => self.transition(fields),
         };
-        let results = match kind_name {
-            "Fail" => Default::default(),
-            // A Succeed state ends its scope: there is nobody left to read a variable.
-            "Succeed" => crate::definition::model::Results {
-                output: fields.take("Output").and_then(|at| self.template(&at)),
-                assign: Vec::new(),
-            },
-            // Each rule of a Choice has its own Output; the state's holds where no rule matches.
-            _ => self.results(&mut fields),
-        };
-        let next = self.transition(&mut fields, kind_name);
-        fields.finish(self);
-        let Some(kind) = kind else { return };
+        let kind = kind?;
         if let Kind::Task(task) = &kind {
             let catch_targets = catch.iter().map(|rule| rule.next.to_string()).collect();
             self.tasks.push(TaskInfo {
                 path,
                 name: name.to_owned(),
                 resource: task.resource.arn.clone(),
-                function: function_of(task, &state.at),
+                function: function_of(task, fields),
                 catch_targets,
                 compensating: around.compensating,
                 nested: !around.path.is_empty(),
                 waits_for_token: task.resource.waits_for_token,
             });
         }
-        let name: Arc<str> = Arc::from(name);
-        let state_model = State {
-            name: Arc::clone(&name),
-            kind,
-            next,
-            io: Io::Jsonata(JsonataIo { arguments, results }),
-            retry,
-            catch,
-        };
-        if self.states.insert(name, state_model).is_some() {
-            let message =
-                "a state of this name stands elsewhere in the definition: names must be unique in all of it";
-            self.error(&state.at, "DUPLICATE_STATE_NAME", message);
-        }
+        Some(State { name: Arc::from(name), kind, next, io, retry, catch })
     }
 
-    fn check_state_name(&mut self, name: &str, at: &At<'_>) {
-        if name.is_empty() || name.chars().count() > STATE_NAME_LENGTH_MAX {
-            let message = format!("a state's name must have 1 to {STATE_NAME_LENGTH_MAX} characters");
+    /// The state's own language, with what is said about it and about fields that are not its own.
+    fn state_language(&mut self, fields: &Fields<'_>, kind: &str) -> QueryLanguage {
+        let field = fields.get("QueryLanguage");
+        let language = field.as_ref().map_or(self.machine_language, |at| self.query_language(at));
+        let downgraded =
+            language == QueryLanguage::JsonPath && self.machine_language == QueryLanguage::Jsonata;
+        if downgraded {
+            let shown_at = fields.name_offset("QueryLanguage");
+            let message = "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine";
+            let severity = crate::Severity::Error;
+            let code = "SCHEMA_VALIDATION_FAILED";
+            self.find(&fields.at, shown_at, severity, code, message.to_owned());
+        }
+        // AWS says no more about the languages of a state that is in the wrong one.
+        fields.check(self, (!downgraded).then_some(language), &tables(kind));
+        language
+    }
+
+    fn check_state_name(&mut self, name: &str, at: &super::fields::At<'_>) {
+        if name.is_empty() {
+            self.error(at, "INVALID_STATE_NAME", "Invalid State name: the name is empty");
+        } else if name.chars().count() > STATE_NAME_LENGTH_MAX {
+            let message = format!(
+                "Invalid State name: {name} exceeds the {STATE_NAME_LENGTH_MAX}-character limit allowed by the service"
+            );
             self.error(at, "INVALID_STATE_NAME", message);
+        }
+        if !self.state_names.insert(name.to_owned()) {
+            let finding =
+                self.graph_error(at, "DUPLICATE_STATE_NAME", format!("Duplicate State name: {name}"));
+            finding.hint("names are unique in the whole definition, whatever lies in what");
         }
     }
 
     /// Next or End.
-    fn transition(&mut self, fields: &mut Fields<'_>, kind: &str) -> Option<Arc<str>> {
-        if matches!(kind, "Choice" | "Succeed" | "Fail") {
-            return None;
-        }
-        let next = fields.take("Next");
-        let end = fields.take("End");
-        let ends = match &end {
-            Some(at) => match at.node.kind {
-                NodeKind::Bool(ends) => ends,
-                _ => {
-                    self.error(at, "SCHEMA_VALIDATION_FAILED", "End must be true or false");
-                    return None;
-                }
-            },
-            None => false,
-        };
-        match next {
-            Some(at) if ends => {
-                self.error(&at, "SCHEMA_VALIDATION_FAILED", "a state has either Next or End, not both");
+    fn transition(&mut self, fields: &Fields<'_>) -> Option<Arc<str>> {
+        let next = fields.get("Next");
+        let end = fields.get("End");
+        let ends = end.is_some_and(|at| self.boolean(&at) == Some(true));
+        match (next, ends) {
+            (Some(at), false) => self.string(&at).map(Arc::from),
+            (None, true) => None,
+            (Some(_), true) => {
+                fields.at_most_one(self, &["Next", "End"]);
                 None
             }
-            Some(at) => self.name_of(&at).map(Arc::from),
-            None if ends => None,
-            None => {
-                self.error(fields.at(), "MISSING_TRANSITION", "a state needs Next, or \"End\": true");
+            (None, false) => {
+                let message = "This object should have only one of the following fields: [Next, End]";
+                self.schema(&fields.at, message).hint("name the next state, or say \"End\": true");
                 None
             }
         }
     }
 
-    fn task(&mut self, fields: &mut Fields<'_>) -> Option<Task> {
-        let resource = match fields.take("Resource") {
-            Some(at) => self.resource(&at),
-            None => {
-                self.error(fields.at(), "SCHEMA_VALIDATION_FAILED", "These fields are required: [Resource]");
-                None
-            }
-        };
-        if let Some(at) = fields.take("Credentials") {
-            self.error(
-                &at,
-                "UNSUPPORTED_FIELD",
-                "Credentials are not supported: every step runs as the engine itself",
-            );
-        }
-        let heartbeat_at = fields.peek("HeartbeatSeconds");
-        let timeout = self.amount(fields, "TimeoutSeconds", 1, SECONDS_MAX);
-        let heartbeat = self.amount(fields, "HeartbeatSeconds", 1, SECONDS_MAX);
-        if let (Some(Amount::Fixed(timeout)), Some(Amount::Fixed(heartbeat)), Some(at)) =
-            (&timeout, &heartbeat, heartbeat_at)
-            && heartbeat >= timeout
-        {
-            let message =
-                format!("HeartbeatSeconds ({heartbeat}) must be smaller than TimeoutSeconds ({timeout})");
-            self.error(&at, "HEARTBEAT_NOT_BELOW_TIMEOUT", message);
-        }
-        let resource = resource?;
-        if timeout.is_none() && resource.waits_for_token {
-            let message = "this Task waits for a token without TimeoutSeconds: lost, it waits for a year";
-            self.warn(fields.at(), "MISSING_TIMEOUT", message);
-        }
-        Some(Task { resource, timeout, heartbeat, credentials: None })
-    }
-
-    fn resource(&mut self, at: &At<'_>) -> Option<Resource> {
-        let Some(arn) = at.as_str() else {
-            let message = format!("Resource must be a string, not {}", at.node.describe());
-            self.error(at, "SCHEMA_VALIDATION_FAILED", message);
-            return None;
-        };
-        let known = arn.strip_prefix(PREFIX).filter(|name| {
-            RESOURCES.iter().any(|(base, suffixes)| {
-                name.strip_prefix(base).is_some_and(|suffix| suffixes.contains(&suffix))
+    fn parallel(&mut self, fields: &Fields<'_>, inside: &Surroundings) -> Option<Kind> {
+        fields.require(self, &["Branches"]);
+        let branches = fields.get("Branches")?;
+        let branches: Vec<Option<Arc<str>>> = self
+            .filled(&branches)?
+            .into_iter()
+            .map(|branch| {
+                let fields = Fields::open(self, branch)?;
+                self.inner_machine(&fields, &[], inside)
             })
-        });
-        let Some((service, api)) = known.and_then(|name| name.split_once(':')) else {
-            let known: Vec<&str> = RESOURCES.iter().map(|(base, _)| *base).collect();
-            let message = format!(
-                "the resource '{arn}' is not supported: use {PREFIX} with one of {}",
-                known.join(", ")
-            );
-            self.error(at, "UNSUPPORTED_RESOURCE", message);
-            return None;
-        };
-        Some(Resource {
-            arn: arn.to_owned(),
-            service: service.to_owned(),
-            api: api.to_owned(),
-            waits_for_token: api.ends_with(WAIT_FOR_TASK_TOKEN),
-            kind: ResourceKind::Service,
-            waits_for: match api.split_once('.') {
-                Some((_, "sync")) => WaitsFor::Job,
-                Some((_, "sync:2")) => WaitsFor::JobAsJson,
-                Some(_) => WaitsFor::Token,
-                None => WaitsFor::Response,
-            },
-        })
+            .collect();
+        let branches: Option<Vec<Arc<str>>> = branches.into_iter().collect();
+        Some(Kind::Parallel { branches: branches? })
     }
 
-    fn wait(&mut self, fields: &mut Fields<'_>) -> Option<Wait> {
-        if fields.has("Seconds") == fields.has("Timestamp") {
-            fields.take("Seconds");
-            fields.take("Timestamp");
-            let message = "a Wait state has either Seconds or Timestamp";
-            self.error(fields.at(), "SCHEMA_VALIDATION_FAILED", message);
-            return None;
-        }
-        if fields.has("Seconds") {
-            return self.amount(fields, "Seconds", 0, SECONDS_MAX).map(Wait::Seconds);
-        }
-        let at = fields.take("Timestamp")?;
-        let Some(text) = at.as_str() else {
-            let message = format!("Timestamp must be a string, not {}", at.node.describe());
-            self.error(&at, "SCHEMA_VALIDATION_FAILED", message);
-            return None;
-        };
-        if !text.contains("{%") && crate::time::parse(text).is_none() {
-            let message = "Timestamp must be an ISO 8601 date-time with offset, such as 2026-01-31T12:00:00Z";
-            self.error(&at, "SCHEMA_VALIDATION_FAILED", message);
-            return None;
-        }
-        self.template(&at).map(Wait::Timestamp)
-    }
-
-    fn fail(&mut self, fields: &mut Fields<'_>) -> Kind {
-        let mut text = |name: &str| {
-            let at = fields.take(name)?;
-            if at.as_str().is_none() {
-                let message = format!("{name} must be a string, not {}", at.node.describe());
-                self.error(&at, "SCHEMA_VALIDATION_FAILED", message);
+    fn fail(&mut self, fields: &Fields<'_>, language: QueryLanguage) -> Kind {
+        let mut text = |name: &str, path_name: &str| {
+            fields.at_most_one(self, &[name, path_name]);
+            if let Some(at) = fields.get(name) {
+                self.string(&at)?;
+                return self.text_template(&at, language, Reads::INPUT).map(FailText::Template);
             }
-            self.template(&at).map(FailText::Template)
+            let at = fields.get(path_name).filter(|_| language == QueryLanguage::JsonPath)?;
+            self.path_or_intrinsic(&at).map(FailText::At)
         };
-        let (error, cause) = (text("Error"), text("Cause"));
+        let (error, cause) = (text("Error", "ErrorPath"), text("Cause", "CausePath"));
         Kind::Fail { error, cause }
     }
 }
 
-/// The place of a field that is not there: the state's own, with the field's name.
-fn query_language_of<'a>(state: &At<'a>) -> At<'a> {
-    let mut at = state.child("QueryLanguage", state.node);
-    at.offset = state.offset;
-    at
-}
-
-/// `Arguments.FunctionName`, where it is fixed.
-fn function_of(task: &Task, state: &At<'_>) -> Option<String> {
-    fn member<'a>(at: &At<'a>, name: &str) -> Option<At<'a>> {
-        match &at.node.kind {
-            NodeKind::Object(members) => {
-                members.iter().find(|m| m.name == name).map(|m| at.child(name, &m.value))
-            }
-            _ => None,
-        }
-    }
+/// The function that a Lambda task calls, where it is fixed.
+fn function_of(task: &Task, fields: &Fields<'_>) -> Option<String> {
     if task.resource.service != "lambda" {
         return None;
     }
-    let name = member(&member(state, "Arguments")?, "FunctionName")?.as_str()?;
+    let arguments = fields.get("Arguments").or_else(|| fields.get("Parameters"))?;
+    let name = arguments.node.member("FunctionName")?.value.as_str()?;
     (!name.starts_with("{%")).then(|| name.to_owned())
 }

@@ -1,0 +1,134 @@
+//! Whatever it is given, parsing ends with an answer.
+
+use crate::{MachineType, Severity, parse, parse_as, parse_state, validate};
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+const NAMES: &[&str] = &[
+    "Type",
+    "Next",
+    "End",
+    "States",
+    "StartAt",
+    "Choices",
+    "Variable",
+    "And",
+    "Not",
+    "Condition",
+    "StringEquals",
+    "NumericLessThanPath",
+    "IsNull",
+    "ItemProcessor",
+    "Iterator",
+    "ProcessorConfig",
+    "Mode",
+    "ExecutionType",
+    "Branches",
+    "Resource",
+    "Parameters",
+    "Arguments",
+    "x.$",
+    "Assign",
+    "Output",
+    "ResultPath",
+    "Retry",
+    "Catch",
+    "ErrorEquals",
+    "QueryLanguage",
+    "Seconds",
+    "TimestampPath",
+    "ItemReader",
+    "ReaderConfig",
+    "InputType",
+    "Items",
+    "MaxConcurrency",
+    "Label",
+    "ItemBatcher",
+    "ResultWriter",
+    "Credentials",
+    "A",
+    "B",
+];
+
+const TEXTS: &[&str] = &[
+    "Pass",
+    "Task",
+    "Map",
+    "Parallel",
+    "Choice",
+    "Wait",
+    "Fail",
+    "Succeed",
+    "A",
+    "B",
+    "JSONata",
+    "JSONPath",
+    "$",
+    "$.a[0]",
+    "$$.x",
+    "$v.y",
+    "$..*",
+    "States.Format('{}', $.a)",
+    "States.UUID(",
+    "{% $states.input %}",
+    "{% $ %}",
+    "{% (",
+    "DISTRIBUTED",
+    "INLINE",
+    "STANDARD",
+    "arn:aws:states:::lambda:invoke",
+    "States.ALL",
+    "é€",
+];
+
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        proptest::sample::select(TEXTS).prop_map(Value::from),
+    ];
+    leaf.prop_recursive(6, 60, 6, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::vec((proptest::sample::select(NAMES), inner), 0..6).prop_map(|members| {
+                Value::Object(members.into_iter().map(|(n, v)| (n.to_owned(), v)).collect::<Map<_, _>>())
+            }),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_text_gets_an_answer(text in any::<String>()) {
+        prop_assert_eq!(parse(&text).is_err(), validate(&text).iter().any(|d| d.severity == Severity::Error));
+        let _ = parse_state(&text);
+    }
+
+    #[test]
+    fn any_json_gets_an_answer(value in value()) {
+        let definition = json!({"StartAt": "A", "States": {"A": value}}).to_string();
+        for kind in [MachineType::Standard, MachineType::Express] {
+            if let Err(found) = parse_as(&definition, kind) {
+                prop_assert!(!found.is_empty());
+                for finding in found {
+                    prop_assert!(finding.line >= 1 && finding.column >= 1);
+                    prop_assert!(finding.severity == Severity::Error);
+                }
+            }
+        }
+        let _ = parse_state(&value.to_string());
+    }
+
+    #[test]
+    fn a_processor_stands_alone(inner in value()) {
+        let definition = json!({"StartAt": "A", "States": {"A": {"Type": "Map", "End": true, "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "B", "States": {"B": inner, "C": {"Type": "Succeed"}}}}}});
+        if let Ok(definition) = parse(&definition.to_string()) {
+            let processor = definition.processor("A").expect("it is distributed");
+            prop_assert!(parse(processor.text()).is_ok());
+        }
+    }
+}
