@@ -117,13 +117,14 @@ impl Node {
         let registry = stepfunctions::registry(&home, &workflows).await?;
         let config = EngineConfig::new(
             Arc::new(home.journal.clone()),
-            Arc::new(LocalInvoker::new(steps, queues.clone())),
+            Arc::new(LocalInvoker::new(steps, queues.clone()).with_bus(Arc::new(home.bus.clone()))),
             Arc::clone(&home.clock),
             Arc::clone(&home.ids),
             definitions,
             task_token_key(&home).await?,
         )
         .with_realm(registry.realm().clone())
+        .with_blobs(home.blobs.clone())
         .with_machines(Arc::new(registry.clone()));
         let engine = Engine::open(config).await?;
 
@@ -146,7 +147,7 @@ impl Node {
         let wakes = Wakes::default();
         let background = vec![
             tokio::spawn(home.sweeper().run()),
-            tokio::spawn(forget_old_executions(home.clone())),
+            tokio::spawn(forget_old_executions(home.clone(), engine.clone())),
             tokio::spawn(wake_the_relay(home.table.outbox(), wakes.clone())),
         ];
         let workers = spawn_all(ports.clone(), settings, wakes)?;
@@ -186,13 +187,19 @@ async fn wake_the_relay(mut outbox: tokio::sync::watch::Receiver<u64>, wakes: Wa
 }
 
 /// Ended executions are kept for 90 days, as Step Functions keeps them; then their rows go and their names are free.
-/// <https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>
-async fn forget_old_executions(home: EmbeddedHome) {
+/// <https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html> Express executions are in no list and no
+/// history; they are kept for an hour, for whoever waits for one or reads the log.
+async fn forget_old_executions(home: EmbeddedHome, engine: Engine) {
     const KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
+    const EXPRESS_KEPT: Duration = Duration::from_secs(3600);
     const ROUND: Duration = Duration::from_secs(3600);
     loop {
         let now = home.clock.now();
-        let before = Timestamp::from_millis(now.as_millis() - KEPT.as_millis() as i64);
+        let ago = |kept: Duration| Timestamp::from_millis(now.as_millis() - kept.as_millis() as i64);
+        if let Err(error) = engine.forget_express(ago(EXPRESS_KEPT)).await {
+            tracing::warn!(%error, "old Express executions could not be forgotten; the next round tries again");
+        }
+        let before = ago(KEPT);
         match home.journal.forget_closed_before(before).await {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "executions that ended over 90 days ago were forgotten"),

@@ -234,7 +234,7 @@ impl Pending {
         match &self.closed {
             Some(closed) => {
                 close(tx, key, seq, closed)?;
-                kept.announcement = Some(announce(tx, key, closed, &self.queues, self.now)?);
+                kept.announcement = announce(tx, key, closed, &self.queues, self.now)?;
             }
             None if prev.is_some() => {
                 tx.prepare_cached("INSERT INTO open_executions (key, last_seq) VALUES (?1, ?2)")?
@@ -347,14 +347,15 @@ fn close(
         .map(drop)
 }
 
-/// Tells the `execution-status` queue how an execution ended.
+/// Tells the `execution-status` queue how an execution ended. Express executions and the children of Map Runs are of no
+/// operation, and may be many: nobody is told of them.
 fn announce(
     tx: &Transaction<'_>,
     key: ExecutionKey,
     closed: &ClosedExecution,
     queues: &EmbeddedQueues,
     now: Timestamp,
-) -> Result<Enqueued, Abort<JournalError>> {
+) -> Result<Option<Enqueued>, Abort<JournalError>> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Body<'a> {
@@ -372,6 +373,9 @@ fn announce(
         return Err(Abort::Sqlite(rusqlite::Error::QueryReturnedNoRows));
     };
     let summary = found.summary;
+    if summary.id.express().is_some() || summary.id.map_run_child().is_some() {
+        return Ok(None);
+    }
     let body = Body { execution_id: &summary.id, status: closed.status, tenant_id: &summary.tenant_id };
     let outgoing = OutgoingMessage {
         body: serde_json::to_string(&body).expect("ids and a word can be written as JSON"),
@@ -379,5 +383,5 @@ fn announce(
         delay: Duration::ZERO,
     };
     // Sealed here, because only the row tells whose it is: some microseconds, once an execution.
-    Ok(enqueue_in(tx, &queues.seal(QueueName::ExecutionStatus, outgoing), now)?)
+    Ok(Some(enqueue_in(tx, &queues.seal(QueueName::ExecutionStatus, outgoing), now)?))
 }
