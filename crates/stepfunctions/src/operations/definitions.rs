@@ -3,15 +3,14 @@
 use crate::ApiError;
 use crate::registry::Kind;
 use std::sync::Arc;
-use tenantry_asl::{Definition, Diagnostic};
+use tenantry_asl::{Definition, Diagnostic, MachineType};
 
 /// Parses a definition of a machine of this kind.
 ///
 /// # Errors
 /// `InvalidDefinition`, with everything that is wrong with it.
 pub(super) fn parse(text: &str, kind: Kind) -> Result<Arc<Definition>, ApiError> {
-    let _ = kind;
-    tenantry_asl::parse(text).map(Arc::new).map_err(|findings| refusal(&findings))
+    tenantry_asl::parse_as(text, machine_type(kind)).map(Arc::new).map_err(|findings| refusal(&findings))
 }
 
 fn refusal(findings: &[Diagnostic]) -> ApiError {
@@ -22,15 +21,19 @@ fn refusal(findings: &[Diagnostic]) -> ApiError {
 /// `CODE: message at location`.
 fn worded(finding: &Diagnostic) -> String {
     let Diagnostic { code, message, location, .. } = finding;
-    if location.is_empty() {
-        format!("{code}: {message}")
-    } else {
-        format!("{code}: {message} at {location}")
-    }
+    // Where AWS knows no place, it says so.
+    let location = if location.is_empty() { "null" } else { location };
+    format!("{code}: {message} at {location}")
 }
 
 /// Everything that is to be said of a definition of a machine of this kind.
 pub(super) fn validate(text: &str, kind: Kind) -> Vec<Diagnostic> {
-    let _ = kind;
-    tenantry_asl::validate(text)
+    tenantry_asl::validate_as(text, machine_type(kind))
+}
+
+fn machine_type(kind: Kind) -> MachineType {
+    match kind {
+        Kind::Standard => MachineType::Standard,
+        Kind::Express => MachineType::Express,
+    }
 }
