@@ -17,6 +17,8 @@ pub enum Answer {
     Failed(TaskFailure),
     /// It is acknowledged, and its token answered a millisecond later with this.
     Token(Value),
+    /// Nothing, ever.
+    Never,
 }
 
 /// Steps after which an execution is held to have no end.
@@ -67,7 +69,10 @@ impl<'d> Pure<'d> {
                 return Ok(());
             }
             for task in std::mem::take(&mut self.dispatched) {
-                self.answers.push((self.now_ms, task.id, answer(&task)));
+                let answer = answer(&task);
+                if answer != Answer::Never {
+                    self.answers.push((self.now_ms, task.id, answer));
+                }
             }
             if !self.advance() {
                 return Ok(());
@@ -142,6 +147,7 @@ impl<'d> Pure<'d> {
             Answer::Failed(failure) => {
                 Event::TaskFailed { task, started_at_ms, error: failure.error, cause: failure.cause }
             }
+            Answer::Never => return,
         };
         self.send(&event);
     }

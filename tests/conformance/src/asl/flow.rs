@@ -104,7 +104,7 @@ async fn surroundings(stage: &Stage, case: Case<'_>) -> Result<(), String> {
             }
             "put_object" => {
                 let text = |name: &str| arguments[name].as_str().unwrap_or_default();
-                let key = format!("{}/{}", text("Bucket"), text("Key"));
+                let key = tenantry_engine::blob_key(text("Bucket"), text("Key"));
                 let written = stage.blobs.put(&key, text("Body").as_bytes().to_vec()).await;
                 written.map_err(|error| format!("the object {key}: {error}"))?;
             }

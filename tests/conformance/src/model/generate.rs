@@ -159,8 +159,9 @@ impl Generator {
     }
 
     fn task(&mut self, language: Language, depth: usize, later: &[String]) -> Value {
-        let breaks = depth == 0 && self.chance.percent(15);
-        let function = if breaks { "broken" } else { *self.chance.one_of(&["steady", "steady", "flaky"]) };
+        let breaks = depth == 0 && self.chance.percent(20);
+        let functions = if breaks { &["broken", "broken", "silent"] } else { &["steady", "steady", "flaky"] };
+        let function = *self.chance.one_of(functions);
         let number = self.number(language);
         let mut task = match language {
             Language::Jsonata => json!({
@@ -177,6 +178,9 @@ impl Generator {
                 "ResultPath": "$.answer",
             }),
         };
+        if function == "silent" {
+            task["TimeoutSeconds"] = json!(2 + self.chance.below(20));
+        }
         if function == "flaky" || self.chance.percent(20) {
             let mut rule = json!({"ErrorEquals": ["Flaky"], "IntervalSeconds": 1 + self.chance.below(3),
                 "MaxAttempts": 2 + self.chance.below(2), "BackoffRate": 1.5});
