@@ -20,6 +20,9 @@ use tenantry_asl::items::{
 use tenantry_asl::{ExecutionState, PendingTask, errors};
 use tenantry_core::ports::{Blob, Blobs, PortError};
 
+/// Objects of more bytes are read on a thread of their own.
+const LARGE_BYTES: usize = 64 * 1024;
+
 /// Objects asked for at once in a listing.
 const PAGE: usize = 1_000;
 
@@ -133,7 +136,7 @@ async fn read_object(
         }
         let bytes = get(blobs, bucket, key).await?;
         let (its, of) = (Arc::clone(&manifest), Arc::clone(request));
-        reading = apart(reading, move |reading| its.read(&of, &bytes, reading))
+        reading = apart(reading, bytes.len(), move |reading| its.read(&of, &bytes, reading))
             .await
             .map_err(|error| ItemsError(format!("s3://{bucket}/{key}: {error}")))?;
     }
@@ -148,15 +151,19 @@ async fn parse(
     key: &str,
 ) -> Result<Reading, ItemsError> {
     let of = Arc::clone(request);
-    let read = apart(reading, move |reading| reading.read(&of, &bytes)).await;
+    let read = apart(reading, bytes.len(), move |reading| reading.read(&of, &bytes)).await;
     read.map_err(|error| if key.is_empty() { error } else { ItemsError(format!("{key}: {error}")) })
 }
 
 /// Large objects take their time: not on a thread that others wait for.
 async fn apart(
     mut reading: Reading,
+    length: usize,
     work: impl FnOnce(&mut Reading) -> Result<(), ItemsError> + Send + 'static,
 ) -> Result<Reading, ItemsError> {
+    if length <= LARGE_BYTES {
+        return work(&mut reading).map(|()| reading);
+    }
     let done = tokio::task::spawn_blocking(move || work(&mut reading).map(|()| reading)).await;
     done.unwrap_or_else(|_| Err(ItemsError("The reader was cut off.".to_owned())))
 }
