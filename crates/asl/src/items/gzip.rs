@@ -7,6 +7,11 @@ use std::io::Read;
 
 /// The bytes as they are, or unpacked where they are gzip by their first two bytes (RFC 1952). Both forms are bounded.
 pub(super) fn unpacked(bytes: &[u8]) -> Result<Cow<'_, [u8]>, ItemsError> {
+    if bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        return Err(ItemsError::new(
+            "Zstandard files cannot be read here: give the dataset plain or packed by gzip.",
+        ));
+    }
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return if bytes.len() > ITEMS_BYTES_MAX {
             Err(ItemsError::too_large())

@@ -127,7 +127,7 @@ pub(crate) struct Batching {
     pub(crate) items_max: Option<u64>,
     pub(crate) bytes_max: u64,
     /// `BatchInput`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) input: Option<Payload>,
 }
 
@@ -148,9 +148,9 @@ pub(crate) struct Child {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) redrive_count: u64,
     /// Its input, where it is wanted again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) input: Option<Payload>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) output: Option<Payload>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
@@ -252,7 +252,81 @@ pub(crate) struct MapRunChange {
     pub(crate) emptied: bool,
     /// Children that are new or changed.
     #[serde(default, with = "entries", skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) children: BTreeMap<u64, Child>,
+    pub(crate) children: BTreeMap<u64, ChildChange>,
+}
+
+/// What changed of a child; a new one has all of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub(crate) enum ChildChange {
+    New(Child),
+    Changed(ChildPatch),
+}
+
+/// The changed fields of a child that was there before. One that runs again has nothing of its last end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ChildPatch {
+    status: ChildStatus,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    task: Option<TaskId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stopped_at_ms: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    redrive_count: Option<u64>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    input: Option<Payload>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    output: Option<Payload>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cause: Option<String>,
+}
+
+impl ChildChange {
+    /// What leads to a child from what it was before, if it was there.
+    pub(crate) fn between(before: Option<&Child>, after: Child) -> Self {
+        let Some(before) = before else { return ChildChange::New(after) };
+        let news = |before: &Option<Payload>, after: Option<Payload>| {
+            after.filter(|after| !before.as_ref().is_some_and(|before| Arc::ptr_eq(before, after)))
+        };
+        ChildChange::Changed(ChildPatch {
+            status: after.status,
+            task: (before.task != after.task).then_some(after.task),
+            stopped_at_ms: after.stopped_at_ms.filter(|_| before.stopped_at_ms != after.stopped_at_ms),
+            redrive_count: (before.redrive_count != after.redrive_count).then_some(after.redrive_count),
+            input: news(&before.input, after.input),
+            output: news(&before.output, after.output),
+            error: after.error.filter(|error| before.error.as_ref() != Some(error)),
+            cause: after.cause.filter(|cause| before.cause.as_ref() != Some(cause)),
+        })
+    }
+
+    /// The child as it is then; `None` where it should have been there.
+    fn applied(&self, before: Option<&Child>) -> Option<Child> {
+        let patch = match self {
+            ChildChange::New(child) => return Some(child.clone()),
+            ChildChange::Changed(patch) => patch,
+        };
+        let mut child = before?.clone();
+        if patch.status == ChildStatus::Running {
+            (child.stopped_at_ms, child.error, child.cause) = (None, None, None);
+        }
+        child.status = patch.status;
+        child.task = patch.task.unwrap_or(child.task);
+        child.stopped_at_ms = patch.stopped_at_ms.or(child.stopped_at_ms);
+        child.redrive_count = patch.redrive_count.unwrap_or(child.redrive_count);
+        child.input = patch.input.clone().or(child.input);
+        child.output = patch.output.clone().or(child.output);
+        child.error = patch.error.clone().or(child.error);
+        child.cause = patch.cause.clone().or(child.cause);
+        Some(child)
+    }
+}
+
+/// A payload that is there, even where it is null.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Payload>, D::Error> {
+    Payload::deserialize(deserializer).map(Some)
 }
 
 impl MapRunChange {
@@ -272,14 +346,16 @@ impl MapRunChange {
         if let Some(dataset) = &self.dataset {
             run.dataset = Some(Arc::clone(dataset));
         }
-        for (&place, child) in &self.children {
-            if let Some(before) = run.children.get(&place) {
+        for (&place, change) in &self.children {
+            let before = run.children.get(&place);
+            if let Some(before) = before {
                 run.running.remove(&before.task);
             }
+            let Some(child) = change.applied(before) else { continue };
             if child.status == ChildStatus::Running {
                 run.running.insert(child.task, place);
             }
-            run.children.insert(place, child.clone());
+            run.children.insert(place, child);
         }
         if self.emptied {
             run.dataset = None;

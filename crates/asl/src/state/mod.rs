@@ -9,7 +9,7 @@ pub use change::Change;
 pub(crate) use change::{FrameChange, FramePatch, TaskChange};
 pub(crate) use frame::{Activity, Fan, Frame, FrameId, ROOT};
 pub(crate) use map_run::{
-    About, Batching, Child, Dataset, Failed, Head, MapRun, MapRunChange, MapRunId, Phase,
+    About, Batching, Child, ChildChange, Dataset, Failed, Head, MapRun, MapRunChange, MapRunId, Phase,
 };
 pub use map_run::{MapRunCounts, MapRunStatus};
 pub use map_views::{MapChild, MapRunView, map_child_name_prefix};

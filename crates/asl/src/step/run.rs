@@ -1,8 +1,9 @@
 //! A copy-on-write view of the state, and the change that it amounts to.
 
+use super::map_run::{self, MapRunDraft};
 use super::probe::Probe;
 use crate::state::{
-    Activity, Change, Frame, FrameChange, FrameId, FramePatch, MapRunChange, MapRunId, Payload, Start,
+    Activity, Change, Frame, FrameChange, FrameId, FramePatch, MapRunId, Payload, Start,
     TaskChange,
 };
 use crate::{
@@ -62,7 +63,7 @@ pub(super) struct Run<'a> {
     tasks: BTreeMap<TaskId, TaskChange>,
     timers: BTreeMap<TimerKey, Option<i64>>,
     /// Touched Map Runs.
-    pub(super) map_runs: BTreeMap<MapRunId, MapRunChange>,
+    pub(super) map_runs: BTreeMap<MapRunId, MapRunDraft>,
     /// Tasks to dispatch and to abandon, in order.
     dispatches: Vec<Action>,
 }
@@ -317,7 +318,7 @@ impl<'a> Run<'a> {
             redriven_at_ms: self.redriven.then_some(self.env.now_ms),
             tasks: self.tasks,
             timers: self.timers,
-            map_runs: self.map_runs,
+            map_runs: map_run::changes(self.map_runs, base),
             closed: self.closed,
         };
         Transition { change, history: self.history, actions }

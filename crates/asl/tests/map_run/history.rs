@@ -46,6 +46,15 @@ fn no_items_are_a_map_run_too() {
 }
 
 #[test]
+fn null_is_an_item_and_a_result() {
+    let map = json!({"ToleratedFailureCount": 1, "ResultWriter": {
+        "WriterConfig": {"OutputType": "JSON", "Transformation": "COMPACT"}
+    }});
+    let mut world = World::passing();
+    assert_eq!(world.run(&machine(map, None), json!([null, 1])).output(), &json!([null, 1]));
+}
+
+#[test]
 fn children_are_executions_of_the_labelled_machine() {
     let mut world = World::passing();
     world.run(&machine(json!({"Label": "each"}), None), json!([1, 2]));

@@ -18,7 +18,8 @@ fn a_thousand_items_keep_their_order_and_journal_little() {
     let execution = &world.executions[0];
     assert_eq!(execution.output(), &json!(items));
     assert_eq!(execution.types().len(), 8);
-    assert!(execution.change_bytes < 3 * 1024 * 1024, "{} bytes", execution.change_bytes);
+    // Each item is journaled with the items, as its child's input and as its output; the rest are numbers.
+    assert!(execution.change_bytes < 2_100_000, "{} bytes", execution.change_bytes);
     assert_eq!(world.children().len(), 1_000);
 }
 

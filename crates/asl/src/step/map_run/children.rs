@@ -228,7 +228,6 @@ impl Run<'_> {
         else {
             return;
         };
-        let keeps = self.map_run_about(run).is_some_and(|about| about.keeps_inputs);
         if let Some(head) = self.map_run_head_mut(run) {
             head.input_bytes = head.input_bytes.saturating_sub(child.input_bytes);
             head.items.running = head.items.running.saturating_sub(child.items);
@@ -236,8 +235,7 @@ impl Run<'_> {
             head.executions.running = head.executions.running.saturating_sub(1);
             *head.executions.of(status) += 1;
         }
-        let input = child.input.clone().filter(|_| keeps);
-        let child = Child { status, stopped_at_ms: Some(self.env.now_ms), input, ..child };
+        let child = Child { status, stopped_at_ms: Some(self.env.now_ms), ..child };
         self.put_map_child(run, place, child);
     }
 }

@@ -1,24 +1,60 @@
 //! Map Runs in the copy-on-write view: what a step reads and changes of them.
 
 use super::super::run::Run;
+use crate::ExecutionState;
 use crate::TaskId;
 use crate::items::ChildStatus;
-use crate::state::{About, Child, Dataset, Head, MapRunChange, MapRunId};
+use crate::state::{About, Child, ChildChange, Dataset, Head, MapRunChange, MapRunId};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// A Map Run that was touched.
+pub(crate) struct MapRunDraft {
+    /// It is new.
+    about: Option<Arc<About>>,
+    head: Head,
+    dataset: Option<Arc<Dataset>>,
+    emptied: bool,
+    /// Touched children.
+    children: BTreeMap<u64, Child>,
+}
+
+/// The changes that drafts amount to.
+pub(crate) fn changes(
+    drafts: BTreeMap<MapRunId, MapRunDraft>,
+    base: &ExecutionState,
+) -> BTreeMap<MapRunId, MapRunChange> {
+    let change = |(id, draft): (MapRunId, MapRunDraft)| {
+        let before = base.map_runs.get(&id);
+        let children = draft.children.into_iter().map(|(place, child)| {
+            let before = before.and_then(|run| run.children.get(&place));
+            (place, ChildChange::between(before, child))
+        });
+        let change = MapRunChange {
+            about: draft.about,
+            head: draft.head,
+            dataset: draft.dataset,
+            emptied: draft.emptied,
+            children: children.collect(),
+        };
+        (id, change)
+    };
+    drafts.into_iter().map(change).collect()
+}
 
 impl Run<'_> {
     /// A new Map Run.
     pub(super) fn put_map_run(&mut self, about: About, head: Head) -> MapRunId {
         let last = self.base.map_runs.keys().chain(self.map_runs.keys()).max();
         let run = last.map_or(0, |last| last + 1);
-        let change = MapRunChange {
+        let draft = MapRunDraft {
             about: Some(Arc::new(about)),
             head,
             dataset: None,
             emptied: false,
-            children: std::collections::BTreeMap::new(),
+            children: BTreeMap::new(),
         };
-        self.map_runs.insert(run, change);
+        self.map_runs.insert(run, draft);
         run
     }
 
@@ -30,52 +66,52 @@ impl Run<'_> {
     }
 
     pub(super) fn map_run_about(&self, run: MapRunId) -> Option<Arc<About>> {
-        let touched = self.map_runs.get(&run).and_then(|change| change.about.clone());
+        let touched = self.map_runs.get(&run).and_then(|draft| draft.about.clone());
         touched.or_else(|| self.base.map_runs.get(&run).map(|run| Arc::clone(&run.about)))
     }
 
     pub(super) fn map_run_head(&self, run: MapRunId) -> Option<&Head> {
-        let touched = self.map_runs.get(&run).map(|change| &change.head);
+        let touched = self.map_runs.get(&run).map(|draft| &draft.head);
         touched.or_else(|| self.base.map_runs.get(&run).map(|run| &run.head))
     }
 
     pub(super) fn map_run_head_mut(&mut self, run: MapRunId) -> Option<&mut Head> {
-        self.map_run_change(run).map(|change| &mut change.head)
+        self.map_run_draft(run).map(|draft| &mut draft.head)
     }
 
-    fn map_run_change(&mut self, run: MapRunId) -> Option<&mut MapRunChange> {
+    fn map_run_draft(&mut self, run: MapRunId) -> Option<&mut MapRunDraft> {
         if !self.map_runs.contains_key(&run) {
-            let change = MapRunChange {
+            let draft = MapRunDraft {
                 about: None,
                 head: self.base.map_runs.get(&run)?.head.clone(),
                 dataset: None,
                 emptied: false,
-                children: std::collections::BTreeMap::new(),
+                children: BTreeMap::new(),
             };
-            self.map_runs.insert(run, change);
+            self.map_runs.insert(run, draft);
         }
         self.map_runs.get_mut(&run)
     }
 
     pub(super) fn map_dataset(&self, run: MapRunId) -> Option<Arc<Dataset>> {
-        let touched = self.map_runs.get(&run).and_then(|change| change.dataset.clone());
+        let touched = self.map_runs.get(&run).and_then(|draft| draft.dataset.clone());
         touched.or_else(|| self.base.map_runs.get(&run)?.dataset.clone())
     }
 
     pub(super) fn set_map_dataset(&mut self, run: MapRunId, dataset: Arc<Dataset>) {
-        if let Some(change) = self.map_run_change(run) {
-            change.dataset = Some(dataset);
+        if let Some(draft) = self.map_run_draft(run) {
+            draft.dataset = Some(dataset);
         }
     }
 
     pub(super) fn map_child(&self, run: MapRunId, place: u64) -> Option<&Child> {
-        let touched = self.map_runs.get(&run).and_then(|change| change.children.get(&place));
+        let touched = self.map_runs.get(&run).and_then(|draft| draft.children.get(&place));
         touched.or_else(|| self.base.map_runs.get(&run)?.children.get(&place))
     }
 
     pub(super) fn put_map_child(&mut self, run: MapRunId, place: u64, child: Child) {
-        if let Some(change) = self.map_run_change(run) {
-            change.children.insert(place, child);
+        if let Some(draft) = self.map_run_draft(run) {
+            draft.children.insert(place, child);
         }
     }
 
@@ -92,7 +128,7 @@ impl Run<'_> {
     /// The places of all children that were started, ascending.
     pub(super) fn map_children(&self, run: MapRunId) -> Vec<u64> {
         let base = self.base.map_runs.get(&run).into_iter().flat_map(|run| run.children.keys());
-        let touched = self.map_runs.get(&run).into_iter().flat_map(|change| change.children.keys());
+        let touched = self.map_runs.get(&run).into_iter().flat_map(|draft| draft.children.keys());
         let mut places: Vec<u64> = base.chain(touched).copied().collect();
         places.sort_unstable();
         places.dedup();
@@ -110,10 +146,10 @@ impl Run<'_> {
 
     /// Drops what only a redrive or results would want.
     pub(super) fn empty_map_run(&mut self, run: MapRunId) {
-        if let Some(change) = self.map_run_change(run) {
-            change.emptied = true;
-            change.dataset = None;
-            change.children.clear();
+        if let Some(draft) = self.map_run_draft(run) {
+            draft.emptied = true;
+            draft.dataset = None;
+            draft.children.clear();
         }
     }
 }

@@ -12,6 +12,8 @@ mod label;
 mod redrive;
 mod values;
 
+pub(crate) use draft::{MapRunDraft, changes};
+
 use super::Failure;
 use super::evaluate::Unevaluated;
 use super::history::{details, last_of};
