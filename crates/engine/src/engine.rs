@@ -3,15 +3,18 @@
 use crate::activities::Activities;
 use crate::commit::Flights;
 use crate::config::{EngineConfig, OpenError};
-use crate::invoker::TaskInvoker;
+use crate::invoker::{TaskFailure, TaskInvoker, TaskRequest};
 use crate::journal::Journal;
 use crate::live::Slots;
 use crate::machines::Machines;
 use crate::stats::{Counters, EngineStats};
 use crate::timers::{self, Wheel};
 use crate::tokens::TokenKeys;
+use futures::FutureExt as _;
+use serde_json::Value;
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tenantry_asl::{Definition, Evaluator};
@@ -123,6 +126,22 @@ impl Engine {
             }
         }
         inner.flights.all_landed().await;
+    }
+
+    /// Calls a service outside of any execution, for a state that is tested alone. Nothing of it is kept.
+    ///
+    /// # Errors
+    /// The task's failure.
+    pub async fn call_service(&self, request: TaskRequest) -> Result<Value, TaskFailure> {
+        let _place = self.0.calls.acquire().await;
+        match AssertUnwindSafe(self.0.invoker.invoke(request)).catch_unwind().await {
+            Ok(answer) => answer,
+            Err(_panic) => {
+                tracing::error!("the code of a task that was tested panicked");
+                let cause = "the task's code panicked; the log has the place".to_owned();
+                Err(TaskFailure { error: "Lambda.Unknown".to_owned(), cause: Some(cause) })
+            }
+        }
     }
 
     /// What it holds and what it has done.

@@ -13,7 +13,7 @@ pub(super) fn parse(text: &str, kind: Kind) -> Result<Arc<Definition>, ApiError>
     tenantry_asl::parse_as(text, machine_type(kind)).map(Arc::new).map_err(|findings| refusal(&findings))
 }
 
-fn refusal(findings: &[Diagnostic]) -> ApiError {
+pub(super) fn refusal(findings: &[Diagnostic]) -> ApiError {
     let findings: Vec<_> = findings.iter().map(worded).collect();
     ApiError::invalid_definition(findings.join(", "))
 }

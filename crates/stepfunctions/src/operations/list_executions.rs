@@ -19,6 +19,8 @@ const LOOKED_AT_MAX: usize = 2_000;
 /// Which executions.
 struct Wanted {
     filter: ExecutionFilter,
+    /// The children of this Map Run instead.
+    map_run: Option<String>,
     redriven: Option<bool>,
     /// Only those that were started through this version or alias.
     qualified: Option<String>,
@@ -45,7 +47,10 @@ pub(super) async fn list(endpoint: &Endpoint, request: &Request) -> Result<Value
 
     let mut wanted = match (arn, map_run_arn) {
         (Some(arn), None) => of_machine(endpoint, arn)?,
-        (None, Some(arn)) => of_map_run(endpoint, arn)?,
+        (None, Some(arn)) => {
+            super::map_runs::find(endpoint, arn).await?;
+            of_map_run(arn)
+        }
         (Some(_), Some(_)) | (None, None) => {
             return Err(ApiError::validation("Must specify exactly one of stateMachineArn or mapRunArn"));
         }
@@ -81,6 +86,7 @@ fn of_machine(endpoint: &Endpoint, arn: &str) -> Result<Wanted, ApiError> {
     }
     Ok(Wanted {
         filter: ExecutionFilter { workflow: Some(name.to_owned()), ..ExecutionFilter::default() },
+        map_run: None,
         redriven: None,
         qualified: qualifier.map(|_| arn.to_owned()),
         versioned: machine.last_version > 0,
@@ -88,19 +94,15 @@ fn of_machine(endpoint: &Endpoint, arn: &str) -> Result<Wanted, ApiError> {
     })
 }
 
-fn of_map_run(endpoint: &Endpoint, arn: &str) -> Result<Wanted, ApiError> {
-    let (machine, label, uuid) = super::map_runs::parts(endpoint, arn)?;
-    Ok(Wanted {
-        filter: ExecutionFilter {
-            workflow: Some(format!("{machine}/{label}")),
-            name_prefix: Some(uuid.to_owned()),
-            ..ExecutionFilter::default()
-        },
+fn of_map_run(arn: &str) -> Wanted {
+    Wanted {
+        filter: ExecutionFilter::default(),
+        map_run: Some(arn.to_owned()),
         redriven: None,
         qualified: None,
         versioned: true,
         none: false,
-    })
+    }
 }
 
 /// The executions of a page, and the engine's own cursor where more may follow.
@@ -117,7 +119,10 @@ async fn collect(
     }
     loop {
         let room = page.limit - items.len();
-        let found = endpoint.engine().list(wanted.filter.clone(), after, room).await;
+        let found = match &wanted.map_run {
+            Some(arn) => endpoint.engine().map_children(arn, wanted.filter.status, after, room).await,
+            None => endpoint.engine().list(wanted.filter.clone(), after, room).await,
+        };
         let found = found.map_err(|refusal| match refusal {
             // The cursor is the engine's, and nothing else of the request can be malformed by now.
             tenantry_core::ports::WorkflowError::Port(tenantry_core::ports::PortError::Refused {

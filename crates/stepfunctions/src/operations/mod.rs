@@ -18,6 +18,7 @@ mod stop;
 mod sync;
 mod tags;
 mod task_tokens;
+mod test_state;
 mod update_machine;
 mod validate;
 mod versions;
@@ -65,6 +66,10 @@ pub(crate) async fn call(endpoint: &Endpoint, operation: &str, request: &Request
         "DeleteActivity" => activities::delete(endpoint, request).await,
         "ListActivities" => activities::list(endpoint, request),
         "GetActivityTask" => activities::task(endpoint, request).await,
+        "DescribeMapRun" => map_runs::describe(endpoint, request).await,
+        "ListMapRuns" => map_runs::list(endpoint, request).await,
+        "UpdateMapRun" => map_runs::update(endpoint, request).await,
+        "TestState" => test_state::test(endpoint, request).await,
         "TagResource" => tags::tag(endpoint, request).await,
         "UntagResource" => tags::untag(endpoint, request).await,
         "ListTagsForResource" => tags::list(endpoint, request),

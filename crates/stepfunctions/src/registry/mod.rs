@@ -181,6 +181,13 @@ impl Registry {
         self.0.clock.sleep_until(until).await;
     }
 
+    /// What chance grows from.
+    pub(crate) fn seed(&self) -> u64 {
+        let mut bytes = [0; 8];
+        self.0.ids.fill(&mut bytes);
+        u64::from_le_bytes(bytes)
+    }
+
     /// A fresh UUID, as text.
     pub(crate) fn uuid(&self) -> String {
         self.0.ids.next().to_string()

@@ -1,0 +1,12 @@
+//! The protocol over an engine whose journal, clock and chance are in memory.
+
+mod activities;
+mod aliases;
+mod deletion;
+mod executions;
+mod http;
+mod machines;
+mod registry;
+mod support;
+mod tags;
+mod versions;
