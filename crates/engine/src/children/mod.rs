@@ -15,7 +15,7 @@ use crate::commit::Flight;
 use crate::engine::Inner;
 use crate::invoker::TaskFailure;
 use crate::launch::Beginning;
-use crate::live::{Live, Slot};
+use crate::live::{Health, Slot};
 use crate::machines::Target;
 use crate::parent::Parent;
 use answer::failure;
@@ -63,8 +63,11 @@ impl Inner {
                 }
             }
             self.clock.sleep_until(self.clock.now().saturating_add(PAUSE)).await;
-            let live = slot.lock();
-            if self.is_closing() || live.state.pending_task(task).is_none() {
+            let mut live = slot.lock();
+            // What memory holds of one that is being read again says nothing.
+            let abandoned = live.health == Health::Sound && live.state.pending_task(task).is_none();
+            if self.is_closing() || abandoned {
+                live.take_call(task);
                 return None;
             }
         }
@@ -214,7 +217,8 @@ impl Inner {
         }
         let mut live = slot.lock();
         let call = live.take_call(task);
-        if self.is_closing() {
+        // One that is being read again dispatches the task again, and finds the child.
+        if self.is_closing() || live.health != Health::Sound {
             return None;
         }
         let Some(pending) = live.state.pending_task(task) else {
