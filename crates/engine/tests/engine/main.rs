@@ -9,6 +9,7 @@ mod durability;
 mod ends;
 mod faults;
 mod machines;
+mod map_runs;
 mod reads;
 mod recovery;
 mod starts;
