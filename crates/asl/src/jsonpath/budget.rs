@@ -108,11 +108,13 @@ impl Budget {
     }
 
     /// The steps counted so far.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn steps_used(&self) -> u64 {
         self.steps.get()
     }
 
     /// The bytes counted so far.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn bytes_used(&self) -> usize {
         self.bytes.get()
     }

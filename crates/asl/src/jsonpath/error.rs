@@ -2,6 +2,7 @@
 
 use super::budget::Exhausted;
 use super::scope::Scope;
+use serde_json::Value;
 
 /// A text that is not a path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,22 +54,17 @@ impl PathError {
         }
     }
 
-    /// What AWS says where a Choice compares what is not there: `Invalid path '$.x': The choice state's condition path
-    /// references an invalid value.`
-    pub(crate) fn condition(&self) -> String {
-        format!(
-            "Invalid path '{}': The choice state's condition path references an invalid value.",
-            self.path
-        )
-    }
-
     /// What AWS says in a payload template, and of ErrorPath and CausePath: `The JSONPath '$.x' specified for the
     /// field 'y.$' could not be found in the input '{…}'`. For a path into the context object, that is the input.
     pub(crate) fn specified_for(&self, field: &str, scope: &Scope<'_>) -> String {
         match &self.kind {
             PathErrorKind::Missing { .. } | PathErrorKind::OutOfBounds(_) | PathErrorKind::Variable(_) => {
                 let path = &self.path;
-                let searched = self.searched(scope);
+                let searched = if path.starts_with("$$") {
+                    scope.context.value().to_string()
+                } else {
+                    scope.input.to_string()
+                };
                 format!(
                     "The JSONPath '{path}' specified for the field '{field}' could not be found in the input '{searched}'"
                 )
@@ -105,16 +101,12 @@ impl PathError {
 
     /// What AWS says where the path must be a reference path and leads nowhere: ItemsPath. `Unable to apply step "x"
     /// to input {…}`, and the error is [`crate::errors::REFERENCE_PATH_CONFLICT`].
-    pub(crate) fn unable_to_apply(&self, scope: &Scope<'_>) -> String {
+    pub(crate) fn unable_to_apply(&self, input: &Value) -> String {
         match &self.kind {
             PathErrorKind::Missing { step, .. } => {
-                format!("Unable to apply step \"{step}\" to input {}", self.searched(scope))
+                format!("Unable to apply step \"{step}\" to input {input}")
             }
-            _ => format!("Unable to apply ReferencePath {} to input {}", self.path, self.searched(scope)),
+            _ => format!("Unable to apply ReferencePath {} to input {input}", self.path),
         }
-    }
-
-    fn searched(&self, scope: &Scope<'_>) -> String {
-        if self.path.starts_with("$$") { scope.context.value().to_string() } else { scope.input.to_string() }
     }
 }

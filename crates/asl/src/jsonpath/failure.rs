@@ -3,6 +3,7 @@
 use super::budget::Exhausted;
 use super::error::PathError;
 use crate::errors;
+use serde_json::Value;
 
 /// An error's name and its cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,11 @@ impl Failure {
     /// A field that is nothing but a path gave nothing: InputPath, OutputPath and their like.
     pub(crate) fn of_path(error: &PathError) -> Self {
         Failure::runtime(error.invalid_path())
+    }
+
+    /// A field that takes a reference path gave nothing: ItemsPath.
+    pub(crate) fn of_reference(error: &PathError, input: &Value) -> Self {
+        Failure { error: errors::REFERENCE_PATH_CONFLICT, cause: error.unable_to_apply(input) }
     }
 }
 

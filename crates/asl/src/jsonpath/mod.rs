@@ -1,5 +1,5 @@
 //! Step Functions' own JSONPath: paths, reference paths, intrinsic functions and payload templates. Pure; every
-//! evaluation is held by a [`Budget`].
+//! evaluation is held by a budget of steps and bytes.
 //!
 //! - [`Path::parse`], [`Path::get`], [`Path::get_optional`], [`Path::is_definite`], [`Path::variable`]: any path.
 //! - [`ReferencePath::parse`], [`ReferencePath::set`]: ResultPath.
@@ -27,11 +27,12 @@ mod template;
 mod tests;
 mod walk;
 
-pub(crate) use budget::{BYTES_MAX, Budget, Exhausted};
-pub(crate) use error::{PathError, PathErrorKind, PathSyntax};
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use budget::{BYTES_MAX, Budget};
+pub(crate) use error::PathError;
 pub(crate) use failure::Failure;
-pub(crate) use intrinsic::{Intrinsic, IntrinsicSyntax};
+pub(crate) use intrinsic::Intrinsic;
 pub(crate) use path::{Path, Root};
 pub(crate) use reference::{ReferenceError, ReferencePath};
 pub(crate) use scope::Scope;
-pub(crate) use template::{PayloadTemplate, TemplateProblem};
+pub(crate) use template::PayloadTemplate;

@@ -77,7 +77,7 @@ impl<'a> Run<'a> {
                 let input = self.selected_input(id)?;
                 self.path(id, path, &input, Given::default())
                     .map(Arc::new)
-                    .map_err(|error| crate::jsonpath::Failure::of_path(&error).into())
+                    .map_err(|error| crate::jsonpath::Failure::of_reference(&error, &input).into())
             }
         }
     }

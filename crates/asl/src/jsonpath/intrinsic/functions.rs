@@ -68,9 +68,8 @@ fn one(arguments: &[Value]) -> &Value {
 
 /// An argument that is a number, rounded to the nearest integer, halves up, as AWS rounds it.
 pub(super) fn integer(arguments: &[Value], at: usize) -> Result<i64, Fault> {
-    let number = match arguments.get(at) {
-        Some(Value::Number(number)) => number,
-        _ => return Err(Fault::Refused(format!("Argument {} must be a number", at + 1))),
+    let Some(Value::Number(number)) = arguments.get(at) else {
+        return Err(Fault::Refused(format!("Argument {} must be a number", at + 1)));
     };
     let number = number.as_f64().map_or(f64::NAN, |number| (number + 0.5).floor());
     if !(INTEGER_MIN..=INTEGER_MAX).contains(&number) {

@@ -1,8 +1,9 @@
 //! What hostile paths and templates may cost: they end, with a failure and not with a crash, and within the budget.
 
 use super::{get, with_scope};
-use crate::jsonpath::budget::{BYTES_MAX, STEPS_MAX};
-use crate::jsonpath::{Budget, Exhausted, Intrinsic, Path, PathErrorKind, PayloadTemplate};
+use crate::jsonpath::budget::{BYTES_MAX, Exhausted, STEPS_MAX};
+use crate::jsonpath::error::PathErrorKind;
+use crate::jsonpath::{Budget, Intrinsic, Path, PayloadTemplate};
 use serde_json::{Value, json};
 
 /// An object of lists of numbers, of about 200,000 bytes.

@@ -1,5 +1,6 @@
 use super::{found, get, invalid, with_scope};
-use crate::jsonpath::{Path, PathErrorKind};
+use crate::jsonpath::Path;
+use crate::jsonpath::error::PathErrorKind;
 use serde_json::{Value, json};
 
 fn store() -> Value {
@@ -113,16 +114,12 @@ fn causes_are_worded_as_aws_words_them() {
     }
     assert_eq!(invalid("$.x", &Value::Null), "Unable to apply Path transformation to null or empty input.");
     let error = get("$.x", &json!({"a": 1})).expect_err("there is no x");
-    assert_eq!(
-        error.condition(),
-        "Invalid path '$.x': The choice state's condition path references an invalid value."
-    );
     with_scope(&json!({"a": 1}), |scope| {
         assert_eq!(
             error.specified_for("y.$", scope),
             r#"The JSONPath '$.x' specified for the field 'y.$' could not be found in the input '{"a":1}'"#
         );
-        assert_eq!(error.unable_to_apply(scope), r#"Unable to apply step "x" to input {"a":1}"#);
+        assert_eq!(error.unable_to_apply(scope.input), r#"Unable to apply step "x" to input {"a":1}"#);
     });
     let error = get("$$.No", &json!({"a": 1})).expect_err("the context has no such member");
     with_scope(&json!({"a": 1}), |scope| {

@@ -1,5 +1,6 @@
 use super::with_scope;
-use crate::jsonpath::{Intrinsic, Path, PathErrorKind, PayloadTemplate, ReferencePath};
+use crate::jsonpath::error::PathErrorKind;
+use crate::jsonpath::{Intrinsic, Path, PayloadTemplate, ReferencePath};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
