@@ -40,8 +40,6 @@ pub(crate) enum Test {
 #[derive(Debug)]
 pub(crate) struct Comparison {
     pub(crate) variable: Path,
-    /// The operator's name, such as `NumericLessThanEqualsPath`, for messages.
-    pub(crate) name: &'static str,
     pub(crate) operator: Operator,
 }
 

@@ -1,7 +1,6 @@
 //! The Map state. <https://docs.aws.amazon.com/step-functions/latest/dg/state-map.html>
 
 use super::{Amount, Computed};
-use crate::definition::Definition;
 use crate::jsonpath::Path;
 use crate::{Expression, Template};
 use std::sync::Arc;
@@ -30,11 +29,10 @@ pub(crate) enum Items {
     Template(Template),
 }
 
-/// What only a distributed Map has.
+/// What only a distributed Map has. What its child executions run is told by
+/// [`crate::Definition::processor`].
 #[derive(Debug)]
 pub(crate) struct Distributed {
-    /// What each child execution runs.
-    pub(crate) definition: Arc<Definition>,
     pub(crate) execution_type: MachineType,
     pub(crate) label: Option<String>,
     pub(crate) item_reader: Option<ItemReader>,
@@ -58,8 +56,6 @@ pub enum MachineType {
 pub(crate) struct ItemReader {
     /// As the definition names it.
     pub(crate) resource: String,
-    /// Its last part, such as `getObject` or `listObjectsV2`.
-    pub(crate) action: String,
     /// `Parameters` or `Arguments`.
     pub(crate) parameters: Option<Computed>,
     pub(crate) config: ReaderConfig,

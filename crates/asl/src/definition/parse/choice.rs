@@ -152,7 +152,7 @@ impl Parser<'_> {
             }
         };
         let operator = self.operator(name, &fields.get(name)?);
-        Some(Test::Compare(Box::new(Comparison { variable: variable?, name, operator: operator? })))
+        Some(Test::Compare(Box::new(Comparison { variable: variable?, operator: operator? })))
     }
 
     fn tests(&mut self, at: &At<'_>) -> Option<Vec<Test>> {

@@ -84,7 +84,6 @@ impl Parser<'_> {
                 self.processors.insert(Arc::from(name), Arc::clone(&definition));
                 let start = Arc::clone(&definition.start_at);
                 let distributed = Distributed {
-                    definition,
                     execution_type,
                     label,
                     item_reader,

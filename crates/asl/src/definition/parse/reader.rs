@@ -50,27 +50,21 @@ impl Parser<'_> {
             Some(at) => self.reader_config(at, language),
             None => Some(no_config()),
         };
-        let (resource, action) = resource?;
-        Some(ItemReader { resource, action, parameters, config: config? })
+        Some(ItemReader { resource: resource?, parameters, config: config? })
     }
 
-    /// `arn:…:states:::s3:<action>` with one of these actions: the ARN and the action.
-    pub(super) fn storage_action(
-        &mut self,
-        at: &At<'_>,
-        resource: &str,
-        actions: &[&str],
-    ) -> Option<(String, String)> {
-        let action = resource
+    /// `arn:…:states:::s3:<action>` with one of these actions.
+    pub(super) fn storage_action(&mut self, at: &At<'_>, resource: &str, actions: &[&str]) -> Option<String> {
+        let known = resource
             .strip_prefix("arn:")
             .and_then(|rest| rest.split_once(":states:::s3:"))
-            .filter(|(partition, action)| !partition.contains(':') && actions.contains(action));
-        let Some((_, action)) = action else {
+            .is_some_and(|(partition, action)| !partition.contains(':') && actions.contains(&action));
+        if !known {
             self.schema(at, "The field 'Resource' does not match any of the allowed values")
                 .hint(format!("use arn:aws:states:::s3: with one of {}", actions.join(", ")));
             return None;
-        };
-        Some((resource.to_owned(), action.to_owned()))
+        }
+        Some(resource.to_owned())
     }
 
     /// `Parameters` in JSONPath, `Arguments` in JSONata.

@@ -243,9 +243,6 @@ impl Parser<'_> {
                         let message = format!("Reference to '{reference}'{level} is not supported.");
                         self.error(at, "UNSUPPORTED_JSONATA_EXPRESSION", message).hint(hint);
                     }
-                    CompileError::Reserved { .. } => {
-                        self.error(at, "UNSUPPORTED_JSONATA_EXPRESSION", hint);
-                    }
                 }
                 Text::Bad
             }

@@ -2,7 +2,6 @@
 
 use super::Parser;
 use super::fields::At;
-use crate::jsonata::RESERVED;
 use crate::limits::VARIABLE_NAME_LENGTH_MAX;
 
 impl Parser<'_> {
@@ -31,10 +30,6 @@ impl Parser<'_> {
                 "Invalid variable name '{name}': the variable name exceeds the {VARIABLE_NAME_LENGTH_MAX}-character limit."
             );
             self.error(at, CODE, message);
-        } else if RESERVED.contains(&name) {
-            let message =
-                format!("Invalid variable name '{name}': expressions call the function ${name} here.");
-            self.error(at, CODE, message).hint("choose another name for the variable");
         }
     }
 }

@@ -26,7 +26,7 @@ impl Parser<'_> {
         let resource = match fields.get("Resource") {
             Some(at) => {
                 let resource = self.string(&at)?;
-                Some(self.storage_action(&at, resource, &["putObject"])?.0)
+                Some(self.storage_action(&at, resource, &["putObject"])?)
             }
             None => None,
         };
