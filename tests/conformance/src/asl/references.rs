@@ -2,7 +2,6 @@
 
 use regex::{Captures, Regex};
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
 
 /// The answers so far, oldest first.
 #[derive(Debug, Default)]
@@ -11,7 +10,7 @@ pub(super) struct Answers(Vec<Value>);
 /// Objects of the recorded test that are no part of a request.
 const NOT_SENT: &[&str] = &["<<Clients>>", "<<Svc>>"];
 /// Where recorded state machines log to: made outside Step Functions, and of no matter to what is compared.
-const LOG_GROUP: &str = "arn:aws:logs:us-east-1:111111111111:log-group:log-group:*";
+const LOG_GROUP: &str = "arn:aws:logs:us-east-1:111111111111:log-group:log_group_name:*";
 /// A machine that is only named within a document.
 const SOME_MACHINE: &str = "arn:aws:states:us-east-1:111111111111:stateMachine:some-machine";
 
@@ -46,23 +45,14 @@ impl Answers {
     /// # Errors
     /// The name of a reference that no answer gave.
     pub(super) fn resolve(&self, arguments: &Value) -> Result<Value, String> {
-        let text = arguments.to_string();
-        let named: BTreeSet<&str> = self
-            .all("stateMachineVersionArn")
-            .into_iter()
-            .filter_map(Value::as_str)
-            .filter(|arn| text.contains(&format!("\"{arn}\"")))
-            .collect();
-        let mut resolver =
-            Resolver { answers: self, next_version: named.len(), named_some: !named.is_empty() };
-        resolver.value(arguments)
+        Resolver { answers: self, index: None }.value(arguments)
     }
 }
 
 struct Resolver<'a> {
     answers: &'a Answers,
-    next_version: usize,
-    named_some: bool,
+    /// Where in a list it is.
+    index: Option<usize>,
 }
 
 impl Resolver<'_> {
@@ -78,7 +68,13 @@ impl Resolver<'_> {
                 Value::Object(resolved)
             }
             Value::Array(items) => {
-                Value::Array(items.iter().map(|item| self.value(item)).collect::<Result<_, _>>()?)
+                let resolved = items.iter().enumerate().map(|(index, item)| {
+                    self.index = Some(index);
+                    self.value(item)
+                });
+                let resolved: Result<_, _> = resolved.collect();
+                self.index = None;
+                Value::Array(resolved?)
             }
             Value::String(text) => self.text(text)?,
             other => other.clone(),
@@ -109,7 +105,7 @@ impl Resolver<'_> {
         let member = name.rsplit('.').next().unwrap_or(name);
         let found = self.answers.all(member);
         let chosen = match member {
-            // Beside versions that are named, the next ones in the order in which they were published; else the last.
+            // In a list the versions stand in the order in which they were published; alone it is the last one.
             "stateMachineVersionArn" => {
                 let mut versions: Vec<&Value> = Vec::new();
                 found.into_iter().for_each(|arn| {
@@ -117,10 +113,7 @@ impl Resolver<'_> {
                         versions.push(arn);
                     }
                 });
-                let index =
-                    if self.named_some { self.next_version } else { versions.len().saturating_sub(1) };
-                self.next_version += 1;
-                versions.get(index).copied()
+                self.index.map_or_else(|| versions.last(), |index| versions.get(index)).copied()
             }
             // The tests keep the revision that they were told first, and come back with it when it is stale.
             "revisionId" => found.first().copied(),
@@ -165,5 +158,6 @@ mod tests {
         let reference = "<<stateMachineVersionArn>>";
         assert_eq!(resolve(json!({"arn": reference})), json!({"arn": "m:3"}));
         assert_eq!(resolve(json!(["m:1", reference, reference])), json!(["m:1", "m:2", "m:3"]));
+        assert_eq!(resolve(json!(["m", {"arn": reference}])), json!(["m", {"arn": "m:2"}]));
     }
 }

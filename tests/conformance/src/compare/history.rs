@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 /// What of a history has no order.
 #[derive(Debug, Clone, Default)]
 pub struct Unordered {
-    /// The recorder sorted what lies between `ParallelStateStarted` and its end, took the ids from it, and dropped
-    /// `ParallelStateSucceeded` and `ParallelStateFailed`.
+    /// The recorder sorted what lies between `ParallelStateStarted` and its end, took the ids from it, and dropped the
+    /// ends of Parallel states within, all but the outermost `ParallelStateExited`.
     pub sorted_parallel: bool,
     /// The Map states whose iterations run at once: what happens in them has no order of its own.
     pub concurrent_maps: BTreeSet<String>,
@@ -43,11 +43,7 @@ impl Comparison {
             &got.iter().map(Part::One).collect::<Vec<_>>(),
         );
         let (ours, theirs) = if unordered.sorted_parallel {
-            let kept = |event: &&Value| {
-                !matches!(kind(event), "ParallelStateSucceeded" | "ParallelStateFailed")
-                    || wanted.iter().any(|other| kind(other) == kind(event))
-            };
-            let ours: Vec<&Value> = got.iter().filter(kept).collect();
+            let ours = without_dropped(wanted, got);
             let sorted = |event: &Value| event["id"].is_array();
             let first = wanted.iter().position(sorted).unwrap_or(wanted.len());
             let after = wanted.iter().rposition(sorted).map_or(wanted.len(), |last| last + 1);
@@ -95,6 +91,7 @@ impl Comparison {
 
     fn event(&mut self, wanted: &Value, got: &Value, with_link: bool) -> Result<(), Difference> {
         let place = format!("#{} {} ", got["id"], kind(got));
+        let with_link = with_link && !(self.links_of_map_runs_drift && kind(got) == "MapStateExited");
         let links: &[&str] = if with_link { &["id", "previousEventId"] } else { &["id"] };
         for link in links {
             if wanted[*link] != got[*link] {
@@ -142,6 +139,18 @@ impl Comparison {
             Ok(()) => Difference::new(wanted.to_string(), got.to_string()).within(&place),
         }
     }
+}
+
+/// Our events but for those ends of Parallel states, the earliest first, of which the recording has fewer.
+fn without_dropped<'e>(wanted: &[Value], got: &'e [Value]) -> Vec<&'e Value> {
+    const DROPPED: [&str; 3] = ["ParallelStateSucceeded", "ParallelStateFailed", "ParallelStateExited"];
+    let count = |events: &[Value], name: &str| events.iter().filter(|event| kind(event) == name).count();
+    let mut surplus = DROPPED.map(|name| (name, count(got, name).saturating_sub(count(wanted, name))));
+    let mut dropped = |event: &Value| {
+        let of_kind = surplus.iter_mut().find(|(name, left)| *name == kind(event) && *left > 0);
+        of_kind.map(|(_, left)| *left -= 1).is_some()
+    };
+    got.iter().filter(|event| !dropped(event)).collect()
 }
 
 fn types(wanted: &[Part<'_>], got: &[Part<'_>]) -> Result<(), Difference> {

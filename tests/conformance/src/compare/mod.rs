@@ -69,6 +69,7 @@ fn cut(text: &str, characters: usize) -> String {
 pub struct Comparison {
     masked: BTreeSet<String>,
     added: BTreeSet<String>,
+    links_of_map_runs_drift: bool,
     bindings: Bindings,
 }
 
@@ -89,6 +90,14 @@ impl Comparison {
     #[must_use]
     pub fn without_added<'a>(mut self, members: impl IntoIterator<Item = &'a str>) -> Self {
         self.added = members.into_iter().map(str::to_owned).collect();
+        self
+    }
+
+    /// Since the end of 2024 AWS's `MapStateExited` points at `MapRunStarted`, before at `MapRunSucceeded`: in an older
+    /// recording it points elsewhere than today.
+    #[must_use]
+    pub fn before_map_runs_link_changed(mut self) -> Self {
+        self.links_of_map_runs_drift = true;
         self
     }
 
@@ -171,6 +180,7 @@ impl Comparison {
         // The recorder wrote JSON within texts anew, with other spaces.
         let json = |text: &str| serde_json::from_str::<Value>(text).ok();
         match (json(wanted), json(got)) {
+            (Some(Value::String(masked)), _) if self.ignores(&masked) => Ok(()),
             (Some(a @ (Value::Object(_) | Value::Array(_))), Some(b)) => self.compare(&a, &b),
             _ => Err(Difference::new(format!("{wanted:?}"), format!("{got:?}"))),
         }
@@ -207,6 +217,7 @@ mod tests {
         assert_eq!(comparison.value(&wanted, &json!({"TaskToken": {}, "at": 7.5, "r": "x"})), Ok(()));
         assert!(comparison.value(&json!("sqs"), &json!("other")).is_err());
         assert_eq!(check(&json!({"a": 1}), &json!({"a": 1, "SdkHttpMetadata": {}})), Ok(()));
+        assert_eq!(check(&json!("\"date\""), &json!("\"2024-11-06T09:42:03Z\"")), Ok(()));
     }
 
     #[test]

@@ -19,15 +19,12 @@ fn parts(wanted: &str) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
     let (mut text_from, mut at) = (0, 0);
     while let Some(open) = wanted[at..].find('<').map(|offset| at + offset) {
-        let inside = &wanted[open + 1..];
-        let length = inside.bytes().take_while(|b| b.is_ascii_alphanumeric() || b"-_:.".contains(b)).count();
-        let is_token = length > 0 && inside.as_bytes().get(length) == Some(&b'>');
         at = open + 1;
-        if is_token {
+        if let Some(length) = token_length(&wanted[open..]) {
             if text_from < open {
                 parts.push(Part::Text(&wanted[text_from..open]));
             }
-            at = open + length + 2;
+            at = open + length;
             parts.push(Part::Token(&wanted[open..at]));
             text_from = at;
         }
@@ -36,6 +33,17 @@ fn parts(wanted: &str) -> Vec<Part<'_>> {
         parts.push(Part::Text(&wanted[text_from..]));
     }
     parts
+}
+
+/// How long the token is that the text begins with: `<word>`, `<word:N>`, or one that was replaced once more
+/// (`<<word>:N>`).
+fn token_length(text: &str) -> Option<usize> {
+    let inside = text.strip_prefix('<')?;
+    let inner = token_length(inside).unwrap_or(0);
+    let is_word = |b: &u8| b.is_ascii_alphanumeric() || b"-_:.".contains(b);
+    let word = inside.bytes().skip(inner).take_while(is_word).count();
+    let closed = inside.as_bytes().get(inner + word) == Some(&b'>');
+    (closed && word > 0).then_some(inner + word + 2)
 }
 
 /// Whether the text is one token and nothing else.
@@ -129,6 +137,8 @@ mod tests {
         assert!(check("<class 'int'>", "<class 'int'>"));
         assert!(!check("<class 'int'>", "<class 'str'>"));
         assert!(check("über <word> ü", "über ä ü"));
+        assert!(check("<<word>:1>", "x"));
+        assert!(!check("<<word>:1>!", "x"));
     }
 
     #[test]
