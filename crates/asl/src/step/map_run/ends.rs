@@ -12,10 +12,6 @@ use crate::{TaskKind, TimerKey};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// Whether `MapStateExited` points at `MapRunStarted`, as it does on AWS since November 2024, instead of at
-/// `MapRunSucceeded`, as it did before. Recorded executions show both.
-const EXIT_POINTS_AT_START: bool = false;
-
 impl<'a> Run<'a> {
     fn result_writer(&self, id: FrameId) -> Option<&'a ResultWriter> {
         match &self.state_of(id)?.kind {
@@ -65,7 +61,9 @@ impl<'a> Run<'a> {
         let started = self.frame(id).map_or(0, super::super::history::last_of);
         let succeeded = self.chain(id, "MapRunSucceeded", nothing());
         let beside = self.record(succeeded, "MapStateSucceeded", nothing());
-        if EXIT_POINTS_AT_START && let Some(frame) = self.frame_mut(id) {
+        // Since November 2024 `MapStateExited` points at `MapRunStarted`; before it pointed at `MapRunSucceeded`. Recorded
+        // executions show both.
+        if let Some(frame) = self.frame_mut(id) {
             frame.event = started;
         }
         self.empty_map_run(run);
