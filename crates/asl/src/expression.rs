@@ -1,15 +1,14 @@
 //! Expressions, compiled once when a definition is parsed, and the templates that hold them.
 
-use crate::jsonata::Needs;
+use crate::jsonata::{Needs, Node};
 use crate::state::Payload;
-use jsonata_core::ast::AstNode;
 use std::fmt;
 
 /// A JSONata expression, compiled.
 pub struct Expression {
     /// The text between `{%` and `%}`, trimmed.
     pub(crate) source: String,
-    pub(crate) ast: AstNode,
+    pub(crate) tree: Node,
     pub(crate) needs: Needs,
     /// The state machine's variables that it reads, as written: sorted, each once.
     pub(crate) variables: Vec<String>,

@@ -25,6 +25,8 @@ mod random;
 mod state;
 mod step;
 pub mod test_state;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod time;
 mod transition;
 
@@ -40,7 +42,7 @@ pub use event::{Event, Identity};
 pub use expression::Expression;
 pub(crate) use expression::Template;
 pub use history::HistoryEvent;
-pub use jsonata::JsonataEvaluator;
+pub use jsonata::{JsonataEvaluator, Spent};
 pub use state::{
     Change, ExecutionState, MapChild, MapRunCounts, MapRunStatus, MapRunView, Variables,
     map_child_name_prefix,

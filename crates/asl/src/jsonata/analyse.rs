@@ -1,6 +1,6 @@
 //! What an expression reads, so that only that is bound; and what it may not read.
 
-use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
+use super::engine::ast::{Kind, Node, Path, Stage};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What an expression reads.
@@ -27,9 +27,9 @@ pub(crate) enum Need {
 }
 
 impl Needs {
-    pub(crate) fn of(ast: &AstNode) -> Self {
+    pub(crate) fn of(tree: &Node) -> Self {
         let mut needs = Needs::default();
-        needs.visit(ast);
+        needs.visit(tree);
         needs
     }
 
@@ -38,56 +38,65 @@ impl Needs {
         if self.all_states { Some(&Need::Whole) } else { self.states.get(member) }
     }
 
-    fn visit(&mut self, node: &AstNode) {
-        match node {
-            AstNode::Variable(name) if name == "states" => self.all_states = true,
-            AstNode::Variable(name) if !name.is_empty() => {
-                self.names.insert(name.clone());
-                self.read.insert(name.clone());
+    fn visit(&mut self, node: &Node) {
+        match &node.kind {
+            Kind::Variable(name) if &**name == "states" => self.all_states = true,
+            Kind::Variable(name) if !name.is_empty() => {
+                self.names.insert(name.to_string());
+                self.read.insert(name.to_string());
             }
-            AstNode::Function { name, .. } => {
-                self.names.insert(name.clone());
-            }
-            AstNode::Lambda { params, .. } => self.bound.extend(params.iter().cloned()),
-            AstNode::Binary { op: BinaryOp::ColonEqual, lhs, .. } => {
-                if let AstNode::Variable(name) = &**lhs {
-                    self.bound.insert(name.clone());
+            Kind::Call(call) | Kind::Partial(call) => {
+                self.visit_extras(node);
+                match &call.procedure.kind {
+                    Kind::Variable(name) if call.procedure.is_plain() && &**name != "states" => {
+                        self.names.insert(name.to_string());
+                    }
+                    _ => self.visit(&call.procedure),
                 }
+                call.arguments.iter().for_each(|argument| self.visit(argument));
+                return;
             }
-            AstNode::Path { steps } => return self.visit_path(steps),
+            Kind::Lambda(lambda) => self.bound.extend(lambda.parameters.iter().map(ToString::to_string)),
+            Kind::Bind(name, _) => {
+                self.bound.insert(name.to_string());
+            }
+            Kind::Path(path) => {
+                self.visit_extras(node);
+                self.visit_path(path);
+                return;
+            }
             _ => {}
         }
-        each_child(node, &mut |child| self.visit(child));
+        self.visit_extras(node);
+        node.each_part(&mut |part| self.visit(part));
     }
 
-    fn visit_path(&mut self, steps: &[PathStep]) {
-        let mut rest = steps;
-        if let [first, member, after @ ..] = steps
-            && matches!(&first.node, AstNode::Variable(name) if name == "states")
-            && let AstNode::Name(name) = &member.node
-            && is_plain(first)
+    fn visit_extras(&mut self, node: &Node) {
+        self.bound.extend(node.focus().into_iter().chain(node.index()).map(ToString::to_string));
+        for stage in node.stages() {
+            if let Stage::Index(name) = stage {
+                self.bound.insert(name.to_string());
+            }
+        }
+        node.each_extra(&mut |extra| self.visit(extra));
+    }
+
+    fn visit_path(&mut self, path: &Path) {
+        let mut rest = path.steps.as_slice();
+        if let [first, member, after @ ..] = rest
+            && matches!(&first.kind, Kind::Variable(name) if &**name == "states")
+            && first.is_plain()
+            && let Kind::Name(name) = &member.kind
         {
-            match after.first().map(|step| &step.node) {
-                Some(AstNode::Name(field)) if is_plain(member) => self.need_field(name, field),
+            match after.first().map(|step| &step.kind) {
+                Some(Kind::Name(field)) if member.is_plain() => self.need_field(name, field),
                 _ => {
-                    self.states.insert(name.clone(), Need::Whole);
+                    self.states.insert(name.to_string(), Need::Whole);
                 }
             }
-            rest = &steps[1..];
+            rest = &rest[1..];
         }
-        for step in rest {
-            self.bound.extend(step.focus.iter().chain(&step.index_var).cloned());
-            self.visit(&step.node);
-            for stage in &step.stages {
-                match stage {
-                    Stage::Filter(filter) => self.visit(filter),
-                    Stage::Index(name) => {
-                        self.bound.insert(name.clone());
-                    }
-                    Stage::KeepArray => {}
-                }
-            }
-        }
+        rest.iter().for_each(|step| self.visit(step));
     }
 
     fn need_field(&mut self, member: &str, field: &str) {
@@ -98,31 +107,19 @@ impl Needs {
     }
 }
 
-/// Whether a step does nothing but its node.
-pub(super) fn is_plain(step: &PathStep) -> bool {
-    step.stages.is_empty()
-        && step.focus.is_none()
-        && step.index_var.is_none()
-        && step.ancestor_label.is_none()
-        && !step.is_tuple
-        && !step.inner_tuple
-}
-
 /// A variable's name and the names of fields, where the expression is nothing else.
-pub(super) fn as_path(ast: &AstNode) -> Option<Vec<String>> {
-    match ast {
-        AstNode::Variable(name) if !name.is_empty() => Some(vec![name.clone()]),
-        AstNode::Path { steps } => steps
-            .iter()
-            .enumerate()
-            .map(|(index, step)| match &step.node {
-                AstNode::Variable(name) if index == 0 && !name.is_empty() && is_plain(step) => {
-                    Some(name.clone())
-                }
-                AstNode::Name(name) if index > 0 && is_plain(step) => Some(name.clone()),
+pub(super) fn as_path(tree: &Node) -> Option<Vec<String>> {
+    match &tree.kind {
+        Kind::Variable(name) if !name.is_empty() && tree.is_plain() => Some(vec![name.to_string()]),
+        Kind::Path(path) if tree.is_plain() && !path.keep_singleton => {
+            let names = path.steps.iter().enumerate().map(|(index, step)| match &step.kind {
+                Kind::Variable(name) if index == 0 && !name.is_empty() => Some(name),
+                Kind::Name(name) if index > 0 => Some(name),
                 _ => None,
-            })
-            .collect(),
+            });
+            let all_plain = path.steps.iter().all(Node::is_plain);
+            names.map(|name| name.filter(|_| all_plain).map(ToString::to_string)).collect()
+        }
         _ => None,
     }
 }
@@ -130,93 +127,23 @@ pub(super) fn as_path(ast: &AstNode) -> Option<Vec<String>> {
 /// What stands at the top level and may not: `$`, `$$`, wildcards and bare names, because Step Functions gives the
 /// expression no input of its own. Inside a path, a predicate or a function they mean something and may stay.
 /// <https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html>
-pub(super) fn top_level_reference(node: &AstNode) -> Option<String> {
-    match node {
-        AstNode::Variable(name) if name.is_empty() => Some("$".to_owned()),
-        AstNode::ParentVariable(_) => Some("$$".to_owned()),
-        AstNode::Name(name) => Some(name.clone()),
-        AstNode::Wildcard => Some("*".to_owned()),
-        AstNode::Descendant => Some("**".to_owned()),
-        AstNode::Path { steps } => steps.first().and_then(|step| top_level_reference(&step.node)),
-        AstNode::ObjectTransform { input, .. } | AstNode::Sort { input, .. } => top_level_reference(input),
-        AstNode::Lambda { .. } | AstNode::Transform { .. } => None,
+pub(super) fn top_level_reference(node: &Node) -> Option<String> {
+    match &node.kind {
+        Kind::Variable(name) if name.is_empty() => Some("$".to_owned()),
+        Kind::Variable(name) if &**name == "$" => Some("$$".to_owned()),
+        Kind::Name(name) => Some(name.to_string()),
+        Kind::Wildcard => Some("*".to_owned()),
+        Kind::Descendants => Some("**".to_owned()),
+        Kind::Path(path) => path.steps.first().and_then(top_level_reference),
+        Kind::Lambda(_) | Kind::Transform(_) => None,
         _ => {
             let mut found = None;
-            each_child(node, &mut |child| {
+            node.each_part(&mut |part| {
                 if found.is_none() {
-                    found = top_level_reference(child);
+                    found = top_level_reference(part);
                 }
             });
             found
-        }
-    }
-}
-
-/// The nodes right below one, steps and stages of paths included.
-pub(super) fn each_child<'a>(node: &'a AstNode, visit: &mut dyn FnMut(&'a AstNode)) {
-    match node {
-        AstNode::String(_)
-        | AstNode::Name(_)
-        | AstNode::Number(_)
-        | AstNode::Boolean(_)
-        | AstNode::Null
-        | AstNode::Undefined
-        | AstNode::Placeholder
-        | AstNode::Regex { .. }
-        | AstNode::Variable(_)
-        | AstNode::ParentVariable(_)
-        | AstNode::Wildcard
-        | AstNode::Descendant
-        | AstNode::Parent(_) => {}
-        AstNode::Path { steps } => {
-            for step in steps {
-                visit(&step.node);
-                for stage in &step.stages {
-                    if let Stage::Filter(filter) = stage {
-                        visit(filter);
-                    }
-                }
-            }
-        }
-        AstNode::Binary { lhs, rhs, .. } => {
-            visit(lhs);
-            visit(rhs);
-        }
-        AstNode::Unary { operand, .. } => visit(operand),
-        AstNode::Function { args, .. } => args.iter().for_each(visit),
-        AstNode::Call { procedure, args } => {
-            visit(procedure);
-            args.iter().for_each(visit);
-        }
-        AstNode::Lambda { body, .. } => visit(body),
-        AstNode::Array(items) | AstNode::Block(items) | AstNode::ArrayGroup(items) => {
-            items.iter().for_each(visit);
-        }
-        AstNode::Object(pairs) => pairs.iter().for_each(|(key, value)| {
-            visit(key);
-            visit(value);
-        }),
-        AstNode::ObjectTransform { input, pattern } => {
-            visit(input);
-            pattern.iter().for_each(|(key, value)| {
-                visit(key);
-                visit(value);
-            });
-        }
-        AstNode::Conditional { condition, then_branch, else_branch } => {
-            visit(condition);
-            visit(then_branch);
-            else_branch.iter().for_each(|branch| visit(branch));
-        }
-        AstNode::FunctionApplication(inner) => visit(inner),
-        AstNode::Sort { input, terms } => {
-            visit(input);
-            terms.iter().for_each(|(term, _)| visit(term));
-        }
-        AstNode::Transform { location, update, delete } => {
-            visit(location);
-            visit(update);
-            delete.iter().for_each(|delete| visit(delete));
         }
     }
 }

@@ -1,14 +1,12 @@
 //! Evaluation: bind what the expression reads, run it within its limits, and give plain JSON back.
 
+use super::LIMITS;
 use super::analyse::{Need, Needs};
-use super::convert::{NotJson, to_json, to_jsonata};
-use super::functions;
-use super::{EVALUATION_MS_MAX, INTERMEDIATE_BYTES_MAX, SEQUENCE_LENGTH_MAX, STACK_DEPTH_MAX};
+use super::engine::convert::{NotJson, to_json, to_value};
+use super::engine::{Dialect, Evaluation, Host, Thrown, Value as Inner};
+use crate::random::Random;
 use crate::{EvaluationError, Evaluator, Expression, Scope};
-use jsonata_core::evaluator::{Context, EvaluatorError, EvaluatorOptions};
-use jsonata_core::value::JValue;
-use serde_json::Value;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use serde_json::{Map, Value};
 
 /// JSONata 2.0.6 with Step Functions' functions (`$partition`, `$range`, `$hash`, `$random(seed)`, `$uuid`, `$parse`;
 /// no `$eval`), in bounded time and memory. Time and chance come from the [`Scope`] alone.
@@ -16,20 +14,46 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 #[derive(Debug, Default, Clone, Copy)]
 pub struct JsonataEvaluator;
 
+/// What an evaluation took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spent {
+    /// Steps: nodes evaluated, items visited, one for each 64 bytes of text.
+    pub fuel: u64,
+    /// Most bytes that lived at once, as counted.
+    pub peak_bytes: usize,
+}
+
 impl Evaluator for JsonataEvaluator {
     fn evaluate(&self, expression: &Expression, scope: &Scope<'_>) -> Result<Option<Value>, EvaluationError> {
+        self.evaluate_metered(expression, scope).0
+    }
+}
+
+impl JsonataEvaluator {
+    /// Most fuel that an evaluation may use.
+    pub const FUEL_MAX: u64 = LIMITS.fuel;
+
+    /// As [`Evaluator::evaluate`], and what it took.
+    pub fn evaluate_metered(
+        &self,
+        expression: &Expression,
+        scope: &Scope<'_>,
+    ) -> (Result<Option<Value>, EvaluationError>, Spent) {
+        let nothing = Spent { fuel: 0, peak_bytes: 0 };
         if let Some(path) = &expression.path
             && let Some(found) = read(path, scope)
         {
-            return Ok(found);
+            return (Ok(found), nothing);
         }
-        // The library panics on some date pictures. Nothing outlives the evaluation, so that nothing can be left
-        // half done.
-        catch_unwind(AssertUnwindSafe(|| run(expression, scope))).unwrap_or_else(|_| {
-            Err(EvaluationError::Threw(
-                "an argument was out of the range that a function can handle".to_owned(),
-            ))
-        })
+        let host =
+            Host { dialect: Dialect::StepFunctions, now_ms: scope.now_ms, random: Random::new(scope.seed) };
+        let evaluation = match Evaluation::new(host, LIMITS) {
+            Ok(evaluation) => evaluation,
+            Err(error) => return (Err(threw(&error)), nothing),
+        };
+        let result = run(&evaluation, expression, scope);
+        let meter = evaluation.meter();
+        (result, Spent { fuel: meter.fuel_used(), peak_bytes: meter.peak_bytes() })
     }
 }
 
@@ -66,66 +90,63 @@ fn follow(value: &Value, names: &[String]) -> Option<Option<Value>> {
     Some(Some(value.clone()))
 }
 
-fn run(expression: &Expression, scope: &Scope<'_>) -> Result<Option<Value>, EvaluationError> {
-    let needs = &expression.needs;
-    let mut context = Context::new();
-    if needs.all_states || !needs.states.is_empty() {
-        context.bind("states".to_owned(), states(needs, scope));
-    }
-    for name in &needs.names {
-        if let Some(value) = scope.variables.iter().find_map(|variables| variables.get(name)) {
-            context.bind(name.clone(), to_jsonata(value));
-        }
-    }
-    let options = EvaluatorOptions {
-        timeout_ms: Some(EVALUATION_MS_MAX),
-        max_stack_depth: Some(STACK_DEPTH_MAX),
-        max_sequence_length: Some(SEQUENCE_LENGTH_MAX),
-        cancel: None,
-    };
-    let mut evaluator = jsonata_core::evaluator::Evaluator::with_options(context, options);
-    functions::register(&mut evaluator, needs, scope).map_err(threw)?;
-    let result = evaluator.evaluate(&expression.ast, &JValue::Undefined).map_err(threw)?;
-    match to_json(&result) {
+fn run(
+    evaluation: &Evaluation,
+    expression: &Expression,
+    scope: &Scope<'_>,
+) -> Result<Option<Value>, EvaluationError> {
+    bind(evaluation, &expression.needs, scope).map_err(|error| threw(&error))?;
+    let result = evaluation.run(&expression.tree, &Inner::Undefined).map_err(|error| threw(&error))?;
+    match to_json(evaluation.meter(), &result) {
         Ok(value) => Ok(Some(value)),
         Err(NotJson::Undefined) => Ok(None),
         Err(NotJson::Unsupported) => Err(EvaluationError::Unsupported),
-        Err(NotJson::TooLarge) => Err(EvaluationError::Threw(format!(
-            "the result has more than {INTERMEDIATE_BYTES_MAX} bytes or is nested more than {} deep",
-            crate::limits::PAYLOAD_DEPTH_MAX
-        ))),
+        Err(NotJson::Thrown(error)) => Err(threw(&error)),
     }
 }
 
-/// `$states`, with what the expression reads of it.
-fn states(needs: &Needs, scope: &Scope<'_>) -> JValue {
-    let context = needs.member("context").map(|_| scope.context.value());
-    let members = [
-        ("input", Some(scope.input)),
-        ("result", scope.result),
-        ("errorOutput", scope.error_output),
-        ("context", context.as_deref()),
-    ];
-    let bound = members.into_iter().filter_map(|(name, value)| {
-        let value = match (needs.member(name)?, value?) {
-            (Need::Fields(fields), Value::Object(object)) => JValue::object(
-                fields
-                    .iter()
-                    .filter_map(|field| Some((field.clone(), to_jsonata(object.get(field)?))))
-                    .collect(),
-            ),
-            (_, value) => to_jsonata(value),
-        };
-        Some((name.to_owned(), value))
-    });
-    JValue::object(bound.collect())
+fn bind(evaluation: &Evaluation, needs: &Needs, scope: &Scope<'_>) -> Result<(), Thrown> {
+    if needs.all_states || !needs.states.is_empty() {
+        let context = needs.member("context").map(|_| scope.context.value());
+        let members = [
+            ("input", Some(scope.input)),
+            ("result", scope.result),
+            ("errorOutput", scope.error_output),
+            ("context", context.as_deref()),
+        ];
+        let mut states = evaluation.object()?;
+        for (name, value) in members {
+            let (Some(need), Some(value)) = (needs.member(name), value) else { continue };
+            let value = match (need, value) {
+                (Need::Fields(fields), Value::Object(object)) => some_of(evaluation, object, fields)?,
+                (_, value) => to_value(evaluation.meter(), value)?,
+            };
+            states.set(name.into(), value)?;
+        }
+        evaluation.bind(&"states".into(), states.finish()?)?;
+    }
+    for name in &needs.names {
+        if let Some(value) = scope.variables.iter().find_map(|variables| variables.get(name)) {
+            evaluation.bind(&name.as_str().into(), to_value(evaluation.meter(), value)?)?;
+        }
+    }
+    Ok(())
 }
 
-fn threw(error: EvaluatorError) -> EvaluationError {
-    // The library adds the name that was called; Step Functions does not.
-    const NOT_A_FUNCTION: &str = "T1006: Attempted to invoke a non-function";
-    let message = error.message();
-    EvaluationError::Threw(
-        if message.starts_with(NOT_A_FUNCTION) { NOT_A_FUNCTION } else { message }.to_owned(),
-    )
+fn some_of(
+    evaluation: &Evaluation,
+    object: &Map<String, Value>,
+    fields: &std::collections::BTreeSet<String>,
+) -> Result<Inner, Thrown> {
+    let mut members = evaluation.object()?;
+    for field in fields {
+        if let Some(value) = object.get(field) {
+            members.set(field.as_str().into(), to_value(evaluation.meter(), value)?)?;
+        }
+    }
+    members.finish()
+}
+
+fn threw(error: &Thrown) -> EvaluationError {
+    EvaluationError::Threw(error.to_string())
 }

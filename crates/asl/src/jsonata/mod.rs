@@ -1,29 +1,26 @@
-//! JSONata, as Step Functions has it, on `jsonata-core`.
+//! JSONata, as Step Functions has it.
 //!
-//! The library reads the clock and chance by itself, checks its limits only between calls, and may panic on odd
-//! pictures. So [`compile`] rewrites each expression once ([`harden`]), [`evaluate`] binds only what it reads, replaces
-//! the impure functions, bounds every value that grows, and turns a panic into an error.
+//! The interpreter is our own ([`engine`]): those that there are read the clock and chance by themselves, check their
+//! limits by the clock and only between calls, and count no memory, so that one expression can take minutes and
+//! gigabytes, or end the process. Here every evaluation has fuel and a budget of bytes, and gives the same twice.
+//! Around it: what an expression may refer to ([`compile`]) and what is bound for it ([`evaluate`]).
 
 mod analyse;
 mod compile;
-mod convert;
+mod engine;
 mod evaluate;
-mod functions;
-mod harden;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod suite;
 
 pub(crate) use analyse::Needs;
 pub(crate) use compile::{CompileError, compile};
-pub use evaluate::JsonataEvaluator;
-pub(crate) use harden::RESERVED;
+pub(crate) use engine::ast::Node;
+pub use evaluate::{JsonataEvaluator, Spent};
 
-/// Largest value that an expression may build on its way, in bytes of its JSON: sixteen times the payload limit.
-pub(crate) const INTERMEDIATE_BYTES_MAX: usize = 16 * crate::limits::PAYLOAD_BYTES_MAX;
-/// Longest evaluation.
-const EVALUATION_MS_MAX: u64 = 2_000;
-/// Deepest nesting of calls.
-const STACK_DEPTH_MAX: usize = 3_000;
-/// Longest sequence that a query may give.
-const SEQUENCE_LENGTH_MAX: usize = 100_000;
+/// The bounds of every evaluation. The bytes are those that live at once by the engine's own count; with what it does
+/// not count (compiled regular expressions, stack, what dates and pictures take) an evaluation stays below 64 MiB.
+const LIMITS: engine::Limits =
+    engine::Limits { fuel: 5_000_000, bytes: 48 * 1024 * 1024, depth: 3_000, sequence_length: 1_000_000 };
 
 #[cfg(test)]
 mod tests;
