@@ -145,7 +145,10 @@ impl Node {
         let mut settings = WorkerSettings { sole_process: true, ..WorkerSettings::default() };
         settings.http.allow_private = options.allow_private_webhooks;
         let wakes = Wakes::default();
+        let endpoint = Endpoint::new(engine.clone(), registry);
+        let logged = endpoint.clone();
         let background = vec![
+            tokio::spawn(async move { logged.write_logs().await }),
             tokio::spawn(home.sweeper().run()),
             tokio::spawn(forget_old_executions(home.clone(), engine.clone())),
             tokio::spawn(wake_the_relay(home.table.outbox(), wakes.clone())),
@@ -160,7 +163,7 @@ impl Node {
             events_signal: Some(home.bus.watch()),
             gauges: vec![Arc::new(gauges)],
         };
-        let protocol = (Endpoint::new(engine.clone(), registry), verifier);
+        let protocol = (endpoint, verifier);
         Ok(Self { home, engine, workers, api, protocol, background })
     }
 

@@ -275,12 +275,14 @@ impl Inner {
         live.writing = false;
         let mut waiters = std::mem::take(&mut live.waiting);
         let mut child_end = None;
+        let mut ended = false;
         let landed = match &result {
             Ok(()) => {
                 live.durable = true;
                 live.refusals = 0;
                 let dispatches = self.perform(&slot, &mut live, actions);
                 if closes && live.state.closed().is_some() {
+                    ended = true;
                     child_end = live.parent.clone().zip(ChildEnd::of_live(&live));
                     self.retire(&slot, &mut live);
                 }
@@ -295,6 +297,9 @@ impl Inner {
         drop(live);
         if let Some((parent, end)) = child_end {
             self.tell_parent(&parent, end);
+        }
+        if ended && let Some(machines) = &self.machines {
+            machines.ended(&slot.id);
         }
         for waiter in waiters {
             // Whoever asked may have gone away.

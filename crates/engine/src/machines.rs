@@ -4,7 +4,7 @@ use crate::invoker::TaskFailure;
 use std::fmt;
 use std::sync::Arc;
 use tenantry_asl::Definition;
-use tenantry_core::BoxFuture;
+use tenantry_core::{BoxFuture, ExecutionId};
 
 /// What starting a state machine means now.
 #[derive(Clone)]
@@ -42,4 +42,10 @@ pub trait Machines: Send + Sync + 'static {
 
     /// Whether there is such an activity.
     fn has_activity<'a>(&'a self, arn: &'a str) -> BoxFuture<'a, bool>;
+
+    /// An execution has ended, durably. Called in line, so that it must return at once; a crash may come before it, and
+    /// then it is not called.
+    fn ended(&self, id: &ExecutionId) {
+        let _ = id;
+    }
 }

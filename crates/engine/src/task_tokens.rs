@@ -64,6 +64,13 @@ enum Outcome {
     NotTaken(NotTaken),
 }
 
+impl Engine {
+    /// Whether a text is a task token of this engine's, answered or not.
+    pub fn is_task_token(&self, text: &str) -> bool {
+        self.0.keys.recognise(text).is_some()
+    }
+}
+
 impl Inner {
     fn recognise(&self, token: &str) -> Result<PresentedToken, TaskTokenError> {
         let presented = self.keys.recognise(token).ok_or(TaskTokenError::Invalid)?;

@@ -6,6 +6,7 @@ use crate::{ApiError, operations, request};
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
+use tenantry_core::ExecutionId;
 use tenantry_core::limits::REQUEST_BODY_BYTES_MAX;
 use tenantry_engine::Engine;
 
@@ -43,6 +44,31 @@ impl Endpoint {
         }
         let request = request::parse(body)?;
         operations::call(self, operation, &request).await
+    }
+
+    /// Writes the logs of executions that end, for ever: one `tracing` event of the target `stepfunctions.log` for each entry
+    /// that their state machine's `loggingConfiguration` asks for, once the execution has ended. As well as can be, as AWS's
+    /// logs are: what ends as the process does may go unlogged.
+    pub async fn write_logs(&self) {
+        loop {
+            let id = self.registry().endings().next().await;
+            let write = |entry: Value| {
+                tracing::info!(target: "stepfunctions.log", state_machine = id.workflow(), %entry, "execution log");
+            };
+            if let Err(error) = operations::execution_log::entries(self, &id, write).await {
+                tracing::warn!(execution = %id, %error, "an execution goes unlogged");
+            }
+        }
+    }
+
+    /// The log of an execution, as [`Endpoint::write_logs`] writes it.
+    ///
+    /// # Errors
+    /// Where the execution is not there, or the store does not answer.
+    pub async fn execution_log(&self, id: &ExecutionId) -> Result<Vec<Value>, ApiError> {
+        let mut found = Vec::new();
+        operations::execution_log::entries(self, id, |entry| found.push(entry)).await?;
+        Ok(found)
     }
 
     pub(crate) fn engine(&self) -> &Engine {

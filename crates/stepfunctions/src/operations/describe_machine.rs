@@ -3,11 +3,13 @@
 use super::describe_execution::{execution_id, included};
 use super::{Request, page, put, seconds};
 use crate::page::Page;
-use crate::registry::{Encryption, Logging};
+use crate::registry::{Encryption, Logging, PastRevision, Registry, Revision};
 use crate::request::{self, Ask};
 use crate::{ApiError, Endpoint, error, names};
 use serde_json::{Map, Value, json};
 use tenantry_asl::Definition;
+use tenantry_core::ExecutionId;
+use tenantry_engine::Inspection;
 
 /// Variables that each state reads, by the state's name; nothing where none does.
 fn variable_references(definition: &Definition) -> Option<Value> {
@@ -77,18 +79,8 @@ pub(super) async fn for_execution(endpoint: &Endpoint, request: &Request) -> Res
     let id = execution_id(registry.realm(), arn)?;
     let inspection = endpoint.engine().inspect(&id).await.map_err(error::of_execution(arn))?;
     let identity = &inspection.identity;
-    let owner = id.map_run_child().map_or(id.workflow(), |(machine, _)| machine);
-    let machine = registry.machine(owner);
-    let version = identity.state_machine_version_arn.as_deref();
-    let version = version.and_then(|arn| registry.find(arn).ok()).map(|found| found.revision);
-    let began_at = inspection.execution.summary.started_at;
-    let in_force =
-        machine.as_ref().map(|machine| machine.in_force(&inspection.execution.definition_hash, began_at));
-    let (revision_id, updated_at, logging, tracing) = match (version, in_force) {
-        (Some(version), _) => (version.id, version.updated_at, version.logging, version.tracing),
-        (None, Some(past)) => (past.id, past.updated_at, past.logging, past.tracing),
-        (None, None) => (None, began_at, Logging::default(), false),
-    };
+    let machine = registry.machine(owner(&id));
+    let in_force = in_force(registry, &inspection);
     let encryption = machine.as_ref().map(|machine| machine.current.encryption.clone()).unwrap_or_default();
     let role_arn = match (identity.role_arn.as_str(), machine.as_ref()) {
         ("", Some(machine)) => machine.current.role_arn.clone(),
@@ -98,12 +90,40 @@ pub(super) async fn for_execution(endpoint: &Endpoint, request: &Request) -> Res
     put(&mut answer, "stateMachineArn", Some(registry.realm().state_machine(id.workflow())));
     put(&mut answer, "name", Some(id.workflow()));
     put(&mut answer, "roleArn", Some(role_arn));
-    put(&mut answer, "updateDate", Some(seconds(updated_at)));
-    put(&mut answer, "revisionId", revision_id);
+    put(&mut answer, "updateDate", Some(seconds(in_force.updated_at)));
+    put(&mut answer, "revisionId", in_force.id);
     put(&mut answer, "mapRunArn", identity.map_run_arn.clone());
     put(&mut answer, "label", id.map_run_child().map(|(_, label)| label));
-    settings(&mut answer, &inspection.definition, metadata_only, (&logging, tracing, &encryption));
+    let shown = (&in_force.logging, in_force.tracing, &encryption);
+    settings(&mut answer, &inspection.definition, metadata_only, shown);
     Ok(Value::Object(answer))
+}
+
+/// The machine that an execution is of; of a Map Run's child the one whose state it is.
+pub(super) fn owner(id: &ExecutionId) -> &str {
+    id.map_run_child().map_or(id.workflow(), |(machine, _)| machine)
+}
+
+/// The settings that an execution began with: those of its version, or those that its machine had then.
+pub(super) fn in_force(registry: &Registry, inspection: &Inspection) -> PastRevision {
+    let summary = &inspection.execution.summary;
+    let version = inspection.identity.state_machine_version_arn.as_deref();
+    let version = version.and_then(|arn| registry.find(arn).ok()).map(|found| found.revision);
+    let machine = registry.machine(owner(&summary.id));
+    let definition_hash = inspection.execution.definition_hash.clone();
+    match (version, machine) {
+        (Some(Revision { id, logging, tracing, updated_at, .. }), _) => {
+            PastRevision { id, definition_hash, updated_at, logging, tracing }
+        }
+        (None, Some(machine)) => machine.in_force(&definition_hash, summary.started_at),
+        (None, None) => PastRevision {
+            id: None,
+            definition_hash,
+            updated_at: summary.started_at,
+            logging: Logging::default(),
+            tracing: false,
+        },
+    }
 }
 
 pub(super) fn list(endpoint: &Endpoint, request: &Request) -> Result<Value, ApiError> {

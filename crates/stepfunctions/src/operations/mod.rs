@@ -8,6 +8,7 @@ mod definitions;
 mod delete_machine;
 mod describe_execution;
 mod describe_machine;
+pub(crate) mod execution_log;
 mod history;
 mod list_executions;
 mod map_runs;

@@ -11,7 +11,12 @@ pub(super) async fn succeed(endpoint: &Endpoint, request: &Request) -> Result<Va
     let token = ask.required_text("taskToken", request::TASK_TOKEN)?;
     let output = ask.required_text("output", request::DATA)?;
     ask.done()?;
-    let output = serde_json::from_str(output).map_err(ApiError::invalid_output)?;
+    // A token that is none is told before what is wrong with the output.
+    let output = match serde_json::from_str(output) {
+        Ok(output) => output,
+        Err(_) if !endpoint.engine().is_task_token(token) => return Err(ApiError::invalid_token()),
+        Err(error) => return Err(ApiError::invalid_output(error)),
+    };
     endpoint.engine().succeed(token, output).await?;
     Ok(nothing())
 }

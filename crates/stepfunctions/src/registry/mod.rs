@@ -4,10 +4,12 @@
 //! **Invariant:** a change is visible only once it is durable.
 //! **Invariant:** changes are decided one after the other, each upon what the one before left.
 
+mod endings;
 mod model;
 mod resolve;
 mod stored;
 
+pub(crate) use endings::Endings;
 pub(crate) use model::{
     Activity, Alias, Encryption, Kind, Machine, PastRevision, Revision, Route, Tags, Version,
 };
@@ -45,6 +47,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     state: RwLock<State>,
+    /// Executions that have ended and are to be logged.
+    endings: Endings,
     /// Held from a decision until it is durable and visible.
     deciding: tokio::sync::Mutex<()>,
 }
@@ -118,8 +122,8 @@ impl Registry {
         let machines = machines.into_iter().map(|(name, machine)| (name, Arc::new(machine))).collect();
         let activities = activities.into_iter().map(|(name, activity)| (name, Arc::new(activity))).collect();
         let state = RwLock::new(State { machines, activities });
-        let deciding = tokio::sync::Mutex::default();
-        Ok(Self(Arc::new(Inner { documents, realm, clock, ids, state, deciding })))
+        let (deciding, endings) = (tokio::sync::Mutex::default(), Endings::default());
+        Ok(Self(Arc::new(Inner { documents, realm, clock, ids, state, endings, deciding })))
     }
 
     /// Shows workflows that come with the server as state machines, too; they cannot be changed over the wire. One that
@@ -169,6 +173,10 @@ impl Registry {
     /// Where everything in it lives.
     pub fn realm(&self) -> &Realm {
         &self.0.realm
+    }
+
+    pub(crate) fn endings(&self) -> &Endings {
+        &self.0.endings
     }
 
     pub(crate) fn now(&self) -> Timestamp {

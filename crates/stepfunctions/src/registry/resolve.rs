@@ -1,6 +1,6 @@
 //! From an ARN to what would be started: the machine, one of its versions, or the version that an alias draws.
 
-use super::{Alias, Kind, Machine, Registry, Revision};
+use super::{Alias, Kind, LogLevel, Machine, Registry, Revision};
 use crate::{ApiError, names};
 use std::sync::Arc;
 use tenantry_asl::Identity;
@@ -141,6 +141,17 @@ impl Machines for Registry {
         let known = self.realm().owns(arn)
             && names::activity(arn).is_ok_and(|name| self.state().activities.contains_key(name));
         Box::pin(std::future::ready(known))
+    }
+
+    fn ended(&self, id: &ExecutionId) {
+        let owner = id.map_run_child().map_or(id.workflow(), |(machine, _)| machine);
+        let logs = |machine: &Arc<Machine>| {
+            let revisions = machine.versions.values().map(|version| &version.revision.logging);
+            revisions.chain([&machine.current.logging]).any(|logging| logging.level != LogLevel::Off)
+        };
+        if self.state().machines.get(owner).is_some_and(logs) {
+            self.endings().push(id.clone());
+        }
     }
 }
 

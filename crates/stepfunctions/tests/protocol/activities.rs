@@ -45,6 +45,8 @@ async fn a_worker_takes_a_task_and_answers_it() {
     let execution = home.start(&machine, "run", r#"{"n": 1}"#).await;
     let task = home.ok("GetActivityTask", json!({"activityArn": ARN, "workerName": "w"})).await;
     assert_eq!(text(&task, "input"), r#"{"n":1}"#);
+    let bad = json!({"taskToken": text(&task, "taskToken"), "output": "{"});
+    assert_eq!(home.refused("SendTaskSuccess", bad).await.0, "InvalidOutput");
     let answer = json!({"taskToken": text(&task, "taskToken"), "output": r#"{"n": 2}"#});
     assert_eq!(home.ok("SendTaskHeartbeat", json!({"taskToken": text(&task, "taskToken")})).await, json!({}));
     assert_eq!(home.ok("SendTaskSuccess", answer.clone()).await, json!({}));

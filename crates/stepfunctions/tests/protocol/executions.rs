@@ -335,6 +335,6 @@ async fn task_tokens_that_are_none() {
             "{operation}"
         );
     }
-    let bad = json!({"taskToken": "t", "output": "{"});
-    assert_eq!(home.refused("SendTaskSuccess", bad).await.0, "InvalidOutput");
+    let both = json!({"taskToken": "t", "output": "{"});
+    assert_eq!(home.refused("SendTaskSuccess", both).await.0, "InvalidToken");
 }

@@ -5,6 +5,7 @@ mod aliases;
 mod deletion;
 mod executions;
 mod http;
+mod logs;
 mod machines;
 mod registry;
 mod support;
