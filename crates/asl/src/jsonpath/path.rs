@@ -93,6 +93,7 @@ impl Path {
     }
 
     /// Whether it can name one value at most, so that it gives that value or fails. Any other gives a list.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn is_definite(&self) -> bool {
         walk::is_definite(&self.tokens)
     }

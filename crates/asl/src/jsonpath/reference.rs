@@ -57,6 +57,7 @@ impl ReferencePath {
     }
 
     /// The same as a path to read with.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn as_path(&self) -> &Path {
         &self.0
     }

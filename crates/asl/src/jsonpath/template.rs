@@ -56,6 +56,7 @@ impl PayloadTemplate {
     }
 
     /// The value where there is nothing to evaluate.
+    #[cfg(test)]
     pub(crate) fn literal(&self) -> Option<&Payload> {
         if let Node::Literal(payload) = &self.0 { Some(payload) } else { None }
     }

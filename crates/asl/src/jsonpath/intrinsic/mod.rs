@@ -105,11 +105,6 @@ impl Intrinsic {
         Ok(Intrinsic { text: text.to_owned(), call: parse::call(text)? })
     }
 
-    /// The call as written.
-    pub(crate) fn text(&self) -> &str {
-        &self.text
-    }
-
     /// The variables that it reads, without `$`; one may come twice.
     pub(crate) fn variables(&self) -> Vec<&str> {
         let mut names = Vec::new();
