@@ -96,9 +96,14 @@ impl Bench {
 
     /// Every durable execution and how it stands, by id.
     pub(crate) fn executions(&self) -> Vec<(ExecutionId, ExecutionStatus)> {
-        let page = self.live(self.journal.list(ExecutionFilter::default(), None, usize::MAX)).unwrap();
+        self.live(self.executions_now())
+    }
+
+    /// As [`Bench::executions`], within a life.
+    pub(crate) async fn executions_now(&self) -> Vec<(ExecutionId, ExecutionStatus)> {
+        let page = self.journal.list(ExecutionFilter::default(), None, usize::MAX).await.unwrap();
         let mut all: Vec<_> = page.items.into_iter().map(|summary| (summary.id, summary.status)).collect();
-        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all.sort_by(|a, b| (a.0.workflow(), a.1.as_str(), &a.0).cmp(&(b.0.workflow(), b.1.as_str(), &b.0)));
         all
     }
 

@@ -4,7 +4,6 @@ use crate::bench::Bench;
 use crate::machines::{self, Machine};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use tenantry_core::ExecutionId;
 use tenantry_core::ports::{Execution, ExecutionStatus};
 use tenantry_engine::testing::{Crash, CrashPoint};
 
@@ -15,8 +14,8 @@ struct End {
     output: Option<Value>,
     error: Option<String>,
     effects: BTreeSet<String>,
-    /// Every execution there is, with how it ended.
-    executions: Vec<(ExecutionId, ExecutionStatus)>,
+    /// The machine of every execution there is, and how it ended.
+    executions: Vec<(String, ExecutionStatus)>,
 }
 
 fn end(bench: &Bench, execution: Execution) -> End {
@@ -28,8 +27,10 @@ fn end(bench: &Bench, execution: Execution) -> End {
         format!("{} {arguments}", seen.request.state)
     });
     let effects = effects.collect();
+    let executions = bench.executions().into_iter().map(|(id, status)| (id.workflow().to_owned(), status));
+    let executions = executions.collect();
     let Execution { output, error, summary, .. } = execution;
-    End { status: summary.status, output, error, effects, executions: bench.executions() }
+    End { status: summary.status, output, error, effects, executions }
 }
 
 fn undisturbed(machine: &Machine) -> (End, u64) {

@@ -196,6 +196,46 @@ pub(crate) fn family() -> Machine {
     machine("family", json!({"items": [{"n": 1}, {"n": 2}, {"n": 3}]}), "M", states)
 }
 
+/// A distributed Map over `items`.
+pub(crate) fn distributed(execution_type: &str, more: Value) -> Value {
+    let mut state = json!({
+        "Type": "Map", "Items": "{% $states.input.items %}", "MaxConcurrency": 2, "Label": "each", "End": true,
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": execution_type},
+            "StartAt": "C", "States": {
+                "C": {"Type": "Choice", "Default": "E",
+                      "Choices": [{"Condition": "{% $states.input.n > 25 %}", "Next": "Broken"}]},
+                "E": task("E", "F"), "F": task("F", ""), "Broken": task("Broken", ""),
+            },
+        },
+    });
+    for (name, value) in more.as_object().unwrap() {
+        state[name] = value.clone();
+    }
+    state
+}
+
+/// A Map Run whose children succeed but for one, which is tolerated.
+pub(crate) fn spread() -> Machine {
+    let state = distributed(
+        "STANDARD",
+        json!({"ToleratedFailureCount": 1, "Output": "{% $count($states.result) %}"}),
+    );
+    let items = json!({"items": [{"n": 10}, {"n": 20}, {"n": 30}, {"n": 5}]});
+    machine("spread", items, "M", json!({"M": state}))
+}
+
+/// A Map Run of Express children that fails, and leaves others behind.
+pub(crate) fn scattered() -> Machine {
+    let state = distributed("EXPRESS", json!({}));
+    machine(
+        "scattered",
+        json!({"items": [{"n": 10}, {"n": 30}, {"n": 20}, {"n": 5}]}),
+        "M",
+        json!({"M": state}),
+    )
+}
+
 /// The machines that the proof of durability runs.
 pub(crate) fn all() -> Vec<Machine> {
     vec![
@@ -210,6 +250,8 @@ pub(crate) fn all() -> Vec<Machine> {
         nested(),
         unattended(),
         family(),
+        spread(),
+        scattered(),
     ]
 }
 

@@ -49,7 +49,7 @@ fn many_executions_on_many_threads_all_reach_their_end() {
         for id in ids {
             let execution = described(&engine, &id).await.unwrap();
             let expected = match id.workflow() {
-                "compensated" => ExecutionStatus::Failed,
+                "compensated" | "scattered" => ExecutionStatus::Failed,
                 _ => ExecutionStatus::Succeeded,
             };
             assert_eq!(execution.summary.status, expected, "{id} {execution:?}");
