@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod demo;
 pub mod demo_service;
+pub mod dry_run;
 pub mod invoker;
 pub mod logging;
 pub mod node;

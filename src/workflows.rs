@@ -106,6 +106,15 @@ fn without_place(text: &str, line: usize, column: usize) -> String {
     text.strip_prefix(&format!("line {line}, column {column}: ")).unwrap_or(text).to_owned()
 }
 
+/// The tasks that call a function by a fixed name which is no step: state and name.
+pub fn unknown_steps(definition: &Definition) -> Vec<(String, String)> {
+    let unknown = definition.tasks().into_iter().filter_map(|task| {
+        let function = task.function?;
+        tenantry_handlers::registry::find(&function).is_none().then_some((task.name, function))
+    });
+    unknown.collect()
+}
+
 /// Renders and parses one workflow.
 pub fn load_one(name: &str, file: &str, text: &str) -> Result<Workflow, Vec<WorkflowFault>> {
     let text = render(text, &local_names()).map_err(|(line, column, message)| {
@@ -121,17 +130,11 @@ pub fn load_one(name: &str, file: &str, text: &str) -> Result<Workflow, Vec<Work
             })
             .collect::<Vec<_>>()
     })?;
-    let unknown: Vec<WorkflowFault> = definition
-        .tasks()
-        .iter()
-        .filter_map(|task| {
-            let function = task.function.as_deref()?;
-            if tenantry_handlers::registry::find(function).is_some() {
-                return None;
-            }
-            let message =
-                format!("state {}: field Arguments.FunctionName: there is no step {function}", task.name);
-            Some(WorkflowFault { file: file.to_owned(), place: None, message })
+    let unknown: Vec<WorkflowFault> = unknown_steps(&definition)
+        .into_iter()
+        .map(|(state, function)| {
+            let message = format!("state {state}: field Arguments.FunctionName: there is no step {function}");
+            WorkflowFault { file: file.to_owned(), place: None, message }
         })
         .collect();
     if unknown.is_empty() {

@@ -15,6 +15,7 @@ mod sse;
 mod subscription;
 mod tenant;
 mod workflow;
+mod workflow_test;
 
 use clap::{Args, Parser, Subcommand};
 pub use client::Client;

@@ -9,3 +9,4 @@ mod lifecycle;
 mod secrets;
 mod start;
 mod storm;
+mod workflow;
