@@ -108,7 +108,7 @@ impl Budget {
     }
 
     /// The steps counted so far.
-    #[cfg(any(test, feature = "testing"))]
+    #[cfg(test)]
     pub(crate) fn steps_used(&self) -> u64 {
         self.steps.get()
     }
