@@ -49,7 +49,7 @@ fn as_many_as_are_tolerated_may_fail_and_give_no_result() {
     let less = run(json!({"ToleratedFailurePercentage": 49.9}), items.clone());
     assert_eq!(less.executions[0].failure(), EXCEEDED);
     // Either may be exceeded.
-    let both = run(json!({"ToleratedFailurePercentage": 100, "ToleratedFailureCount": 1}), items.clone());
+    let both = run(json!({"ToleratedFailurePercentage": 100, "ToleratedFailureCount": 1}), items);
     assert_eq!(both.executions[0].failure(), EXCEEDED);
     let all = run(json!({"ToleratedFailurePercentage": 100}), json!([-1, -2]));
     assert_eq!(all.executions[0].output(), &json!([]));

@@ -41,6 +41,8 @@ struct Due {
     event: Event,
 }
 
+type Answers<'w> = Box<dyn FnMut(&PendingTask, &Value) -> Answer + 'w>;
+
 pub(crate) struct World<'w> {
     pub(crate) executions: Vec<Execution>,
     pub(crate) objects: BTreeMap<(String, String), Vec<u8>>,
@@ -48,7 +50,7 @@ pub(crate) struct World<'w> {
     pub(crate) abandoned: usize,
     /// Most children of one Map Run that ran at once.
     pub(crate) most_running: u64,
-    answer: Box<dyn FnMut(&PendingTask, &Value) -> Answer + 'w>,
+    answer: Answers<'w>,
     /// Chooses what happens next, where several things may.
     choose: Box<dyn FnMut(usize) -> usize + 'w>,
     due: VecDeque<Due>,
@@ -204,7 +206,7 @@ impl<'w> World<'w> {
         execution.change_bytes += journaled.len();
         execution.recovered.apply(&serde_json::from_str(&journaled).expect("a change reads back"));
         // Comparing whole states at each step would take time that grows with the square of their size.
-        if execution.history.len() % 16 == 0 || execution.state.closed().is_some() {
+        if execution.history.len().is_multiple_of(16) || execution.state.closed().is_some() {
             assert_eq!(
                 execution.recovered, execution.state,
                 "folding what was journaled gives the live state"
