@@ -7,6 +7,7 @@ mod step {
     pub(crate) mod limits;
     pub(crate) mod paths;
     pub(crate) mod redrive;
+    pub(crate) mod resources;
     pub(crate) mod retry;
     pub(crate) mod states;
     pub(crate) mod tasks;

@@ -12,18 +12,25 @@ use serde_json::Value;
 impl Run<'_> {
     /// `previous_id`: the event that the failure follows.
     pub(super) fn close_failed(&mut self, failure: Failure, previous_id: u64) {
+        if self.exhausted {
+            return self.close_exhausted();
+        }
+        self.end_failed(failure, previous_id);
+    }
+
+    fn end_failed(&mut self, failure: Failure, previous_id: u64) {
         let Failure { error, cause, .. } = failure;
         let members = error_and_cause(error.as_deref(), cause.as_deref());
         let details = details("executionFailedEventDetails", Value::Object(members));
         self.close(Closed::Failed { error, cause }, previous_id, "ExecutionFailed", details);
     }
 
-    /// The history has no room for anything but its end.
+    /// The history has no room for anything but its end: what did not fit in is not to be passed over.
     pub(super) fn close_exhausted(&mut self) {
         let cause =
             format!("The execution reached the maximum number of history events ({HISTORY_EVENTS_MAX}).");
         let previous_id = self.frame(ROOT).map_or(0, super::history::last_of);
-        self.close_failed(Failure::new(RUNTIME, cause), previous_id);
+        self.end_failed(Failure::new(RUNTIME, cause), previous_id);
     }
 
     /// Ends the execution: every task and timer goes; the frames stay where they were cut off, for a redrive.

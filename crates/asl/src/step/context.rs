@@ -6,11 +6,8 @@ use super::run::Run;
 use crate::definition::model::Kind;
 use crate::state::{Activity, FrameId};
 use crate::time::iso;
-use crate::{Identity, TASK_TOKEN_PLACEHOLDER};
+use crate::{Identity, LONE_STATE_NAME, TASK_TOKEN_PLACEHOLDER};
 use serde_json::{Map, Value, json};
-
-/// What a state is called while it is tested, whatever its name.
-const TESTED_STATE: &str = "StateName";
 
 impl Run<'_> {
     pub(super) fn context(&self, id: FrameId, given: Given<'_>) -> Value {
@@ -43,7 +40,7 @@ impl Run<'_> {
             context.insert("StateMachine".to_owned(), machine);
         }
         if let Some(frame) = self.frame(id) {
-            let name = if self.probe.is_some() { TESTED_STATE } else { &*frame.state };
+            let name = if self.probe.is_some() { LONE_STATE_NAME } else { &*frame.state };
             let mut state = json!({"EnteredTime": iso(frame.entered_at_ms), "Name": name});
             // Only a state that may be tried again counts its retries.
             if self.state_of(id).is_some_and(|state| {

@@ -144,6 +144,9 @@ impl Run<'_> {
 
     /// The top level reached its end.
     fn complete(&mut self, output: Payload, text: &str) {
+        if self.exhausted {
+            return self.close_exhausted();
+        }
         let previous = self.frame(ROOT).map_or(0, |frame| frame.event);
         let succeeded = json!({"output": text, "outputDetails": untruncated()});
         let details = details("executionSucceededEventDetails", succeeded);

@@ -3,8 +3,7 @@
 use super::map_run::{self, MapRunDraft};
 use super::probe::Probe;
 use crate::state::{
-    Activity, Change, Frame, FrameChange, FrameId, FramePatch, MapRunId, Payload, Start,
-    TaskChange,
+    Activity, Change, Frame, FrameChange, FrameId, FramePatch, MapRunId, Payload, Start, TaskChange,
 };
 use crate::{
     Action, Closed, Definition, Env, ExecutionState, HistoryEvent, PendingTask, TaskId, Timer, TimerKey,

@@ -2,13 +2,9 @@
 
 use super::Refusal;
 use super::request::Request;
-use crate::{Definition, parse};
-use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
+use crate::{Definition, parse, parse_state};
+use serde_json::Value;
 use std::sync::Arc;
-
-/// The name that a state without a machine gets, as AWS calls it.
-pub(super) const STATE_NAME: &str = "StateName";
 
 /// A state to test.
 #[derive(Debug)]
@@ -33,31 +29,13 @@ fn within(definition: &Arc<Definition>, name: &str) -> Option<Target> {
     definition.processors.values().find_map(|processor| within(processor, name))
 }
 
-/// A state without a machine: it gets one, in which every state that it may lead to is an end.
+/// A state without a machine around it. Where it leads to need not be there.
 fn alone(text: &str) -> Result<Target, Refusal> {
-    let mut states = Map::new();
-    if let Ok(state) = serde_json::from_str::<Value>(text) {
-        if state.get("States").is_some() && state.get("Type").is_none() {
-            return Err(Refusal::Validation(
-                "StateName is required when the definition is a state machine.".to_owned(),
-            ));
-        }
-        for next in leads_to(&state) {
-            states.insert(next.to_owned(), json!({"Type": "Succeed"}));
-        }
+    let whole: Option<Value> = serde_json::from_str(text).ok();
+    if whole.is_some_and(|whole| whole.get("States").is_some() && whole.get("Type").is_none()) {
+        let problem = "StateName is required when the definition is a state machine.";
+        return Err(Refusal::Validation(problem.to_owned()));
     }
-    states.remove(STATE_NAME);
-    let ends: Vec<String> =
-        states.iter().map(|(name, state)| format!(",{}:{state}", Value::from(name.as_str()))).collect();
-    let machine =
-        format!("{{\"StartAt\":\"{STATE_NAME}\",\"States\":{{\"{STATE_NAME}\":{text}{}}}}}", ends.concat());
-    let definition = parse(&machine).map_err(Refusal::Definition)?;
-    Ok(Target { definition: Arc::new(definition), state: Arc::from(STATE_NAME) })
-}
-
-/// The states that a state may lead to.
-fn leads_to(state: &Value) -> BTreeSet<&str> {
-    let rules = ["Choices", "Catch"].into_iter().filter_map(|field| state[field].as_array()).flatten();
-    let targets = rules.map(|rule| &rule["Next"]);
-    targets.chain([&state["Next"], &state["Default"]]).filter_map(Value::as_str).collect()
+    let definition = parse_state(text).map_err(Refusal::Definition)?;
+    Ok(Target { state: Arc::clone(&definition.start_at), definition: Arc::new(definition) })
 }

@@ -91,3 +91,71 @@ fn a_step_touches_only_what_is_involved() {
     assert!(size < 2_000, "{size} bytes: one frame ended, one began");
     simulation.run(|_| invoked(json!(1)));
 }
+
+/// A JSON text of exactly that many bytes.
+fn text_of(bytes: usize) -> serde_json::Value {
+    json!("x".repeat(bytes - 2))
+}
+
+#[test]
+fn one_byte_decides_wherever_a_payload_passes() {
+    let task = definition(
+        &json!({"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": true}}}),
+    );
+    let pass = definition(&json!({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}));
+    let assign = definition(
+        &json!({"QueryLanguage": "JSONata", "StartAt": "P", "States": {"P": {"Type": "Pass", "Assign": {"v": "{% $pad('', $states.input - 2, 'x') %}"}, "End": true}}}),
+    );
+    let output = definition(
+        &json!({"QueryLanguage": "JSONata", "StartAt": "P", "States": {"P": {"Type": "Pass", "Output": "{% $pad('', $states.input - 2, 'x') %}", "End": true}}}),
+    );
+    let arguments = definition(
+        &json!({"QueryLanguage": "JSONata", "StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke",
+        "Arguments": "{% $pad('', $states.input - 2, 'x') %}", "End": true}}}),
+    );
+    for (bytes, fits) in [(262_143, true), (262_144, true), (262_145, false)] {
+        let failed = |simulation: &Simulation<'_>, what: &str| {
+            let error = match simulation.state.closed() {
+                Some(tenantry_asl::Closed::Failed { error, .. }) => error.as_deref(),
+                _ => None,
+            };
+            assert_eq!(error, (!fits).then_some("States.DataLimitExceeded"), "{what}, {bytes} bytes");
+        };
+        failed(&Simulation::start(&pass, text_of(bytes)), "an execution's input");
+        let mut simulation = Simulation::start(&task, json!({}));
+        simulation.run(|_| Answer::Success(text_of(bytes)));
+        failed(&simulation, "a task's result");
+        failed(&Simulation::start(&assign, json!(bytes)), "a variable");
+        failed(&Simulation::start(&output, json!(bytes)), "a state's output");
+        let mut simulation = Simulation::start(&arguments, json!(bytes));
+        simulation.run(|_| Answer::Success(json!(1)));
+        failed(&simulation, "a task's arguments");
+    }
+}
+
+#[test]
+fn a_history_of_25000_events_is_whole_and_one_more_is_not() {
+    // Start, end, two of the Map's entry, two of its end, and six for each iteration but for one.
+    let machine = |extra: usize| {
+        let mut states = serde_json::Map::new();
+        for index in 0..extra {
+            let next = if index + 1 < extra { format!("E{}", index + 1) } else { "M".to_owned() };
+            states.insert(format!("E{index}"), json!({"Type": "Pass", "Next": next}));
+        }
+        states.insert(
+            "M".to_owned(),
+            json!({"Type": "Map", "Items": "{% [1..6248] %}", "ResultPath": null, "End": true,
+            "ItemProcessor": {"StartAt": "I", "States": {"I": {"Type": "Pass", "End": true}}}}),
+        );
+        states["M"].as_object_mut().map(|state| state.remove("ResultPath"));
+        json!({"QueryLanguage": "JSONata", "StartAt": if extra > 0 { "E0" } else { "M" }, "States": states})
+    };
+    for (extra, expected, succeeds) in [(0, 24_998, true), (1, 25_000, true), (2, 25_000, false)] {
+        let definition = definition(&machine(extra));
+        let mut simulation = Simulation::start(&definition, json!({}));
+        simulation.run(|_| panic!("no tasks"));
+        assert_eq!(simulation.history.len(), expected, "{extra}");
+        let last = simulation.types().last().copied();
+        assert_eq!(last == Some("ExecutionSucceeded"), succeeds, "{extra}: {last:?}");
+    }
+}
