@@ -29,7 +29,7 @@ mod wait;
 mod writer;
 
 use super::model::State;
-use super::source::{self, Member, Node, NotJson, jackson_place, line_and_column};
+use super::source::{self, Lines, Member, Node, NotJson, jackson_place};
 use super::{Definition, MachineType, QueryLanguage, TaskInfo};
 use crate::limits::DEFINITION_BYTES_MAX;
 use crate::{Diagnostic, Severity, hex};
@@ -92,9 +92,21 @@ fn only_errors(
     })
 }
 
+/// Most errors that are told of one definition, and most warnings: whoever has so many does not read them.
+const FINDINGS_MAX: usize = 1_000;
+
+/// Most bytes that naming each place of a definition once may take: names that are long and stand far above much else
+/// would make more of a small text than memory holds.
+const PATH_BYTES_MAX: usize = 32 * 1024 * 1024;
+
 /// What parsing gathers.
 struct Parser<'a> {
     text: &'a str,
+    lines: Lines<'a>,
+    /// How many findings of each severity are told.
+    told: (usize, usize),
+    /// Takes what is found beyond that.
+    untold: Option<Diagnostic>,
     /// Of the schema, each with the offset of the object or value that AWS locates it at.
     findings: Vec<(usize, Diagnostic)>,
     /// Of how states hang together, in AWS's order.
@@ -132,6 +144,9 @@ fn read(
 ) -> (Option<Definition>, Vec<Diagnostic>) {
     let mut parser = Parser {
         text,
+        lines: Lines::of(text),
+        told: (0, 0),
+        untold: None,
         findings: Vec::new(),
         graph_findings: Vec::new(),
         machine_language: QueryLanguage::JsonPath,
@@ -207,6 +222,10 @@ impl Parser<'_> {
             }
         });
         let root = root.map_err(Box::new)?;
+        if root.path_bytes(0) > PATH_BYTES_MAX {
+            let message = "The names in the definition are too long for how much lies below them";
+            return Err(Box::new(self.of_text("DEFINITION_TOO_LARGE", message, "", 0)));
+        }
         match root.kind {
             source::NodeKind::Object(_) => Ok(root),
             _ => Err(Box::new(self.of_text(
@@ -225,7 +244,7 @@ impl Parser<'_> {
         location: &str,
         offset: usize,
     ) -> Diagnostic {
-        let (line, column) = line_and_column(self.text, offset);
+        let (line, column) = self.lines.place(offset);
         Diagnostic {
             severity: Severity::Error,
             code,
@@ -274,10 +293,24 @@ impl Parser<'_> {
         code: &'static str,
         message: String,
     ) -> &mut Diagnostic {
+        let room = self.room(severity);
         let diagnostic = self.diagnostic(at, shown_at, severity, code, message);
+        if !room {
+            return self.untold.insert(diagnostic);
+        }
         self.findings.push((at.offset(), diagnostic));
         let last = self.findings.len() - 1;
         &mut self.findings[last].1
+    }
+
+    /// Whether one more finding is told.
+    fn room(&mut self, severity: Severity) -> bool {
+        let told = match severity {
+            Severity::Error => &mut self.told.0,
+            Severity::Warning => &mut self.told.1,
+        };
+        *told += 1;
+        *told <= FINDINGS_MAX
     }
 
     fn graph_error(
@@ -287,6 +320,10 @@ impl Parser<'_> {
         message: impl Into<String>,
     ) -> &mut Diagnostic {
         let diagnostic = self.diagnostic(at, at.offset(), Severity::Error, code, message.into());
+        // Of these as many as of the schema: they are told only where the schema holds.
+        if self.graph_findings.len() >= FINDINGS_MAX {
+            return self.untold.insert(diagnostic);
+        }
         self.graph_findings.push(diagnostic);
         let last = self.graph_findings.len() - 1;
         &mut self.graph_findings[last]
@@ -300,7 +337,7 @@ impl Parser<'_> {
         code: &'static str,
         message: String,
     ) -> Diagnostic {
-        let (line, column) = line_and_column(self.text, shown_at);
+        let (line, column) = self.lines.place(shown_at);
         let (state, field) = at.state_and_field();
         let location = if at.location.is_empty() { "/".to_owned() } else { at.location.clone() };
         Diagnostic { severity, code, message, location, hint: None, state, field, line, column }

@@ -59,7 +59,8 @@ impl Parser<'_> {
         // In JSONata all of it may be one expression.
         if at.as_str().is_none() || language == QueryLanguage::JsonPath {
             let members = Fields::open(self, at.clone())?;
-            if !members.has("RoleArn") && !(language == QueryLanguage::JsonPath && members.has("RoleArn.$")) {
+            let by_path = language == QueryLanguage::JsonPath && members.has("RoleArn.$");
+            if !(members.has("RoleArn") || by_path) {
                 self.schema(&at, "The field 'RoleArn' is required but was missing");
                 return None;
             }

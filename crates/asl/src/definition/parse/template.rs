@@ -8,7 +8,7 @@ use crate::definition::source::NodeKind;
 use crate::jsonata::{self, CompileError};
 use crate::jsonpath::PayloadTemplate;
 use crate::{Expression, Template};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Which members of `$states` an expression may read besides `input` and `context`.
@@ -39,7 +39,7 @@ impl Parser<'_> {
         match &at.node.kind {
             NodeKind::String(string) => match self.expression_in(at, string, reads) {
                 Text::Plain => Some(Template::Literal(Arc::new(at.node.to_value()))),
-                Text::Expression(expression) => Some(Template::Expression(Box::new(expression))),
+                Text::Expression(expression) => Some(Template::Expression(expression)),
                 Text::Bad => None,
             },
             NodeKind::Array(_) => {
@@ -85,7 +85,7 @@ impl Parser<'_> {
     pub(super) fn expression(&mut self, at: &At<'_>, reads: Reads) -> Option<Expression> {
         let text = at.as_str().map_or(Text::Plain, |string| self.expression_in(at, string, reads));
         match text {
-            Text::Expression(expression) => Some(expression),
+            Text::Expression(expression) => Some(*expression),
             Text::Plain => {
                 self.schema(at, DELIMITERS);
                 None
@@ -168,10 +168,11 @@ impl Parser<'_> {
                 }
             }
             NodeKind::Object(members) => {
+                let names: BTreeSet<&str> = members.iter().map(|member| member.name.as_str()).collect();
                 for member in members {
                     let value = at.child(&member.name, &member.value);
                     if let Some(name) = member.name.strip_suffix(".$") {
-                        if at.node.member(name).is_some() {
+                        if names.contains(name) {
                             let message = format!(
                                 "The fields '{name}' and '{name}.$' are one field once it is computed"
                             );
@@ -230,7 +231,7 @@ impl Parser<'_> {
                         _ => "$states has the members input, context, result and errorOutput",
                     });
                 }
-                if unknown.is_empty() { Text::Expression(expression) } else { Text::Bad }
+                if unknown.is_empty() { Text::Expression(Box::new(expression)) } else { Text::Bad }
             }
             Err(error) => {
                 let hint = error.to_string();
@@ -260,7 +261,7 @@ struct Dynamic<'a> {
 
 enum Text {
     Plain,
-    Expression(Expression),
+    Expression(Box<Expression>),
     Bad,
 }
 

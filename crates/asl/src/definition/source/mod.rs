@@ -86,6 +86,23 @@ impl Node {
         }
     }
 
+    /// The lengths of all paths within it, added up, in bytes: what naming each place once would take.
+    pub(super) fn path_bytes(&self, above: usize) -> usize {
+        let within = |length: usize, node: &Node| {
+            let path = above.saturating_add(length + 1);
+            path.saturating_add(node.path_bytes(path))
+        };
+        match &self.kind {
+            NodeKind::Array(items) => {
+                items.iter().fold(0, |sum: usize, item| sum.saturating_add(within(8, item)))
+            }
+            NodeKind::Object(members) => members
+                .iter()
+                .fold(0, |sum: usize, member| sum.saturating_add(within(member.name.len(), &member.value))),
+            _ => 0,
+        }
+    }
+
     /// The value's type as AWS names it.
     pub(super) fn type_name(&self) -> &'static str {
         match self.kind {
@@ -107,16 +124,31 @@ impl Node {
     }
 }
 
-/// Line and column of an offset, both from 1; the column in characters.
-pub(super) fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+/// Where the lines of a text begin, so that places in it are found fast.
+#[derive(Debug)]
+pub(super) struct Lines<'a> {
+    text: &'a str,
+    /// The offset of each line's first byte; the first is 0.
+    starts: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn of(text: &'a str) -> Self {
+        let after = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        Lines { text, starts: std::iter::once(0).chain(after).collect() }
+    }
+
+    /// Line and column of an offset, both from 1; the column in characters.
+    pub(super) fn place(&self, offset: usize) -> (usize, usize) {
+        let line = self.starts.partition_point(|start| *start <= offset);
+        let start = line.checked_sub(1).and_then(|line| self.starts.get(line)).copied().unwrap_or_default();
+        (line, self.text.get(start..offset).map_or(0, |before| before.chars().count()) + 1)
+    }
 }
 
 /// A place as Jackson writes it: `[Source: (String)"{…"; line: 1, column: 4]`.
 pub(super) fn jackson_place(text: &str, offset: usize) -> String {
-    let (line, column) = line_and_column(text, offset);
+    let (line, column) = Lines::of(text).place(offset);
     let length = text.chars().count();
     let shown: String = text.chars().take(SHOWN_LENGTH_MAX).collect();
     let cut = match length.saturating_sub(SHOWN_LENGTH_MAX) {

@@ -100,6 +100,8 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
     #[test]
     fn any_text_gets_an_answer(text in any::<String>()) {
         prop_assert_eq!(parse(&text).is_err(), validate(&text).iter().any(|d| d.severity == Severity::Error));
@@ -130,5 +132,24 @@ proptest! {
             let processor = definition.processor("A").expect("it is distributed");
             prop_assert!(parse(processor.text()).is_ok());
         }
+    }
+}
+
+/// Small for a text, large for what a careless reader would make of it.
+#[test]
+fn hostile_sizes_end_soon() {
+    for count in [1, 400, 600, 40_000] {
+        let rules = vec!["{}"; count].join(",");
+        let choices =
+            format!(r#"{{"StartAt": "A", "States": {{"A": {{"Type": "Choice", "Choices": [{rules}]}}}}}}"#);
+        assert_eq!(parse(&choices).expect_err("no rule has a test").len(), (2 * count).min(1_000));
+    }
+    for (name, count) in [(10, 20_000), (1_000, 20_000), (400_000, 50), (400_000, 100_000)] {
+        let items = vec![r#"{"x.$": 1}"#; count].join(",");
+        let key = "k".repeat(name);
+        let far = format!(
+            r#"{{"StartAt": "A", "States": {{"A": {{"Type": "Pass", "End": true, "Parameters": {{"{key}": [{items}]}}}}}}}}"#
+        );
+        assert!(parse(&far).is_err_and(|found| !found.is_empty() && found.len() <= 1_000));
     }
 }

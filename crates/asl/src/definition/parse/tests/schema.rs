@@ -331,7 +331,7 @@ fn parallels_and_maps() {
             vec!["These fields are required: [States, StartAt] at /States/A/Branches[0]"],
         ),
         (
-            of("Parallel", json!({"Branches": [with_language.clone()]})),
+            of("Parallel", json!({"Branches": [with_language]})),
             vec!["Field 'QueryLanguage' is not supported at /States/A/Branches[0]"],
         ),
         (
