@@ -17,12 +17,31 @@ fn problems(definition: &Value) -> Vec<String> {
 }
 
 pub(crate) fn sample(case: &Value) -> CaseOutcome {
-    let problems = problems(&case["definition"]);
+    let problems = problems(&deployed(&case["definition"]));
     let check = match &problems[..] {
         [] => Ok(()),
         _ => Err(Difference::new("it loads", problems.join("; "))),
     };
     outcome(case, "sample", "real-life state machines", check)
+}
+
+/// Samples are templates: where a whole Resource is a `${placeholder}`, its deployment puts a function's ARN, without
+/// which AWS refuses the definition as well.
+fn deployed(template: &Value) -> Value {
+    match template {
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| match value.as_str() {
+                Some(text) if name == "Resource" && text.starts_with("${") && text.ends_with('}') => {
+                    (name.clone(), "arn:aws:lambda:us-east-1:111111111111:function:deployed".into())
+                }
+                _ => (name.clone(), deployed(value)),
+            })
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        Value::Array(items) => items.iter().map(deployed).collect(),
+        other => other.clone(),
+    }
 }
 
 pub(crate) fn fixture(case: &Value) -> CaseOutcome {
