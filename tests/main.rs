@@ -6,3 +6,4 @@ mod fuzz_bounded;
 mod saga;
 mod support;
 mod tidy;
+mod wire;
