@@ -33,7 +33,7 @@ pub struct Identity {
 impl Identity {
     /// Whether it is an Express execution, as its ARN tells.
     pub fn is_express(&self) -> bool {
-        self.execution_id.splitn(7, ':').nth(5) == Some("express")
+        self.execution_id.split(':').nth(5) == Some("express")
     }
 }
 

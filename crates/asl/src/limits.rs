@@ -2,6 +2,10 @@
 
 /// Largest input or output of a state, task or execution, in bytes of UTF-8.
 pub const PAYLOAD_BYTES_MAX: usize = 262_144;
+/// Largest sum of the variables that one Assign sets, in bytes of UTF-8.
+pub const ASSIGN_BYTES_MAX: usize = PAYLOAD_BYTES_MAX;
+/// Largest sum of the variables of one scope, in bytes of UTF-8.
+pub const VARIABLES_BYTES_MAX: u64 = 10 * 1024 * 1024;
 /// Most history events of one execution.
 pub const HISTORY_EVENTS_MAX: u64 = 25_000;
 /// Largest definition, in bytes.

@@ -249,7 +249,7 @@ fn maps_and_parallels_take_mocks_alone() {
     assert_eq!(data["afterItemSelector"], json!([{"v": 1}, {"v": 2}, {"v": 3}]));
     assert_eq!(data["afterItemBatcher"], json!([{"Items": [{"v": 1}, {"v": 2}]}, {"Items": [{"v": 3}]}]));
     assert_eq!((&data["maxConcurrency"], &data["toleratedFailurePercentage"]), (&json!(3), &json!(40.0)));
-    let told = report(&with(request.clone(), json!({"stateConfiguration": {"mapIterationFailureCount": 2}})));
+    let told = report(&with(request, json!({"stateConfiguration": {"mapIterationFailureCount": 2}})));
     assert_eq!(
         (&told["error"], &told["cause"]),
         (

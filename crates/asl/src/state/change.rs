@@ -71,6 +71,8 @@ pub(crate) struct FramePatch {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     assigned: Variables,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    variable_bytes: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     event: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     entered_event: Option<u64>,
@@ -181,6 +183,7 @@ impl FramePatch {
             state: (before.state != after.state).then(|| Arc::clone(&after.state)),
             input: (!Arc::ptr_eq(&before.input, &after.input)).then(|| Arc::clone(&after.input)),
             assigned: assigned(&before.variables, &after.variables),
+            variable_bytes: (before.variable_bytes != after.variable_bytes).then_some(after.variable_bytes),
             event: (before.event != after.event).then_some(after.event),
             entered_event: (before.entered_event != after.entered_event).then_some(after.entered_event),
             entered_at_ms: (before.entered_at_ms != after.entered_at_ms).then_some(after.entered_at_ms),
@@ -208,6 +211,7 @@ impl FramePatch {
                 variables.insert(name.clone(), Arc::clone(value));
             }
         }
+        frame.variable_bytes = self.variable_bytes.unwrap_or(frame.variable_bytes);
         frame.event = self.event.unwrap_or(frame.event);
         frame.entered_event = self.entered_event.unwrap_or(frame.entered_event);
         frame.entered_at_ms = self.entered_at_ms.unwrap_or(frame.entered_at_ms);

@@ -26,6 +26,9 @@ pub(crate) struct Frame {
     /// The variables of this scope; outer scopes are the parents'.
     #[serde(default, skip_serializing_if = "no_variables")]
     pub(crate) variables: Arc<Variables>,
+    /// Bytes of those variables, as JSON.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) variable_bytes: u64,
     /// The last history event of this thread.
     pub(crate) event: u64,
     /// The history event of the state's entry.
@@ -40,6 +43,11 @@ pub(crate) struct Frame {
     pub(crate) items: Option<Arc<Vec<Value>>>,
     /// What it does there.
     pub(crate) activity: Activity,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks that way")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 fn no_variables(variables: &Arc<Variables>) -> bool {

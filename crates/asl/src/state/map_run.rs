@@ -147,6 +147,8 @@ pub(crate) struct Child {
     pub(crate) input_bytes: u64,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) redrive_count: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) redriven_at_ms: Option<i64>,
     /// Its input, where it is wanted again.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) input: Option<Payload>,
@@ -273,6 +275,8 @@ pub(crate) struct ChildPatch {
     stopped_at_ms: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     redrive_count: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    redriven_at_ms: Option<i64>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     input: Option<Payload>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
@@ -295,6 +299,7 @@ impl ChildChange {
             task: (before.task != after.task).then_some(after.task),
             stopped_at_ms: after.stopped_at_ms.filter(|_| before.stopped_at_ms != after.stopped_at_ms),
             redrive_count: (before.redrive_count != after.redrive_count).then_some(after.redrive_count),
+            redriven_at_ms: after.redriven_at_ms.filter(|_| before.redriven_at_ms != after.redriven_at_ms),
             input: news(&before.input, after.input),
             output: news(&before.output, after.output),
             error: after.error.filter(|error| before.error.as_ref() != Some(error)),
@@ -316,6 +321,7 @@ impl ChildChange {
         child.task = patch.task.unwrap_or(child.task);
         child.stopped_at_ms = patch.stopped_at_ms.or(child.stopped_at_ms);
         child.redrive_count = patch.redrive_count.unwrap_or(child.redrive_count);
+        child.redriven_at_ms = patch.redriven_at_ms.or(child.redriven_at_ms);
         child.input = patch.input.clone().or(child.input);
         child.output = patch.output.clone().or(child.output);
         child.error = patch.error.clone().or(child.error);

@@ -7,6 +7,9 @@ use crate::{Identity, TaskId};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+/// How many children run at once on AWS where nothing is said.
+const CONCURRENCY: u64 = 10_000;
+
 /// A Map Run as `DescribeMapRun` tells of it.
 /// <https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeMapRun.html>
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +32,7 @@ pub struct MapRunView {
     pub started_at_ms: i64,
     /// `stopDate`.
     pub stopped_at_ms: Option<i64>,
-    /// `maxConcurrency`; 0 for no limit.
+    /// `maxConcurrency`: 10,000 where there is no limit, as AWS shows it.
     pub max_concurrency: u64,
     /// `toleratedFailureCount`.
     pub tolerated_failure_count: u64,
@@ -117,7 +120,7 @@ impl MapRun {
             status: head.status,
             started_at_ms: about.started_at_ms,
             stopped_at_ms: head.stopped_at_ms,
-            max_concurrency: head.max_concurrency,
+            max_concurrency: if head.max_concurrency == 0 { CONCURRENCY } else { head.max_concurrency },
             tolerated_failure_count: head.tolerated_count.unwrap_or(0),
             tolerated_failure_percentage: head.tolerated_percentage.unwrap_or(0.0),
             items: head.items,
@@ -145,6 +148,8 @@ impl MapRun {
             started_at_ms: 0,
             stopped_at_ms: 0,
             redrive_count: 0,
+            redriven_at_ms: None,
+            express: self.about.express,
         });
         started.chain(pending)
     }
@@ -171,6 +176,8 @@ pub(crate) fn result_of<'r>(
         started_at_ms: child.started_at_ms,
         stopped_at_ms: child.stopped_at_ms.unwrap_or(child.started_at_ms),
         redrive_count: child.redrive_count,
+        redriven_at_ms: child.redriven_at_ms,
+        express: about.express,
     }
 }
 

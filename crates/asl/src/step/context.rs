@@ -6,7 +6,7 @@ use super::run::Run;
 use crate::definition::model::Kind;
 use crate::state::{Activity, FrameId};
 use crate::time::iso;
-use crate::{Identity, LONE_STATE_NAME, TASK_TOKEN_PLACEHOLDER};
+use crate::{LONE_STATE_NAME, TASK_TOKEN_PLACEHOLDER};
 use serde_json::{Map, Value, json};
 
 impl Run<'_> {
@@ -27,7 +27,7 @@ impl Run<'_> {
             if self.probe.is_some() && identity.role_arn.is_empty() {
                 execution["RoleArn"] = Value::Null;
             }
-            if !is_express(identity) {
+            if !identity.is_express() {
                 execution["RedriveCount"] = Value::from(self.base.redrive_count + u64::from(self.redriven));
                 let redriven_at_ms =
                     if self.redriven { Some(self.env.now_ms) } else { self.base.redriven_at_ms };
@@ -46,7 +46,8 @@ impl Run<'_> {
             if self.state_of(id).is_some_and(|state| {
                 matches!(state.kind, Kind::Task(_) | Kind::Parallel { .. } | Kind::Map(_))
             }) {
-                state["RetryCount"] = Value::from(frame.retry_count());
+                let retries = self.probe.map_or_else(|| frame.retry_count(), |probe| probe.retries_used);
+                state["RetryCount"] = Value::from(retries);
             }
             context.insert("State".to_owned(), state);
         }
@@ -79,9 +80,4 @@ impl Run<'_> {
             id = parent;
         }
     }
-}
-
-/// Whether the execution is an Express one, which is never redriven: its ARN says so.
-fn is_express(identity: &Identity) -> bool {
-    identity.execution_id.split(':').nth(5) == Some("express")
 }

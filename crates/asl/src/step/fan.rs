@@ -169,6 +169,7 @@ impl<'a> Run<'a> {
             event,
             entered_event: 0,
             entered_at_ms: self.env.now_ms,
+            variable_bytes: 0,
             retries: Vec::new(),
             items: None,
             activity: Activity::Ready,

@@ -76,6 +76,7 @@ impl Run<'_> {
             event: 0,
             entered_event: 0,
             entered_at_ms: now_ms,
+            variable_bytes: 0,
             retries: Vec::new(),
             items: None,
             activity: Activity::Ready,

@@ -8,6 +8,7 @@ use super::probe::{Caught, Ended, Stage};
 use super::run::Run;
 use crate::Closed;
 use crate::definition::model::{CatchIo, Io, Kind};
+use crate::limits::{ASSIGN_BYTES_MAX, VARIABLES_BYTES_MAX};
 use crate::state::{Activity, FrameId, Payload, ROOT, Variables};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -118,19 +119,15 @@ impl Run<'_> {
         if !assigned.is_empty() {
             // Sorted by name, as AWS shows them.
             let sorted: Variables = assigned.into_iter().collect();
-            let mut shown = Map::new();
-            for (name, value) in &sorted {
-                let Some(text) = to_text(value) else {
-                    let Some(failure) = self.frame(id).map(|frame| self.too_large(frame)) else { return };
-                    return self.fail(id, failure);
-                };
-                self.history_bytes += text.len();
-                shown.insert(name.clone(), Value::from(text));
-            }
+            let Some((shown, variable_bytes)) = self.variables_shown(id, &sorted) else {
+                let Some(failure) = self.frame(id).map(|frame| self.too_large(frame)) else { return };
+                return self.fail(id, failure);
+            };
             exited["assignedVariables"] = Value::Object(shown);
             exited["assignedVariablesDetails"] = untruncated();
             if let Some(frame) = self.frame_mut(id) {
                 Arc::make_mut(&mut frame.variables).extend(sorted);
+                frame.variable_bytes = variable_bytes;
             }
         }
         let event_type = format!("{}StateExited", state.kind.event_prefix());
@@ -140,6 +137,28 @@ impl Run<'_> {
             _ if id == ROOT => self.complete(output, &text),
             _ => self.child_succeeded(id, output),
         }
+    }
+
+    /// Variables as history shows them, and how many bytes the frame's variables have with them; `None` where that is
+    /// more than they may have.
+    fn variables_shown(&mut self, id: FrameId, assigned: &Variables) -> Option<(Map<String, Value>, u64)> {
+        let frame = self.frame(id)?;
+        let mut bytes_in_all = frame.variable_bytes;
+        for name in assigned.keys() {
+            if let Some(old) = frame.variables.get(name) {
+                bytes_in_all = bytes_in_all.saturating_sub(to_text(old)?.len() as u64);
+            }
+        }
+        let mut shown = Map::new();
+        let mut bytes = 0;
+        for (name, value) in assigned {
+            let text = to_text(value)?;
+            bytes += text.len();
+            shown.insert(name.clone(), Value::from(text));
+        }
+        self.history_bytes += bytes;
+        bytes_in_all += bytes as u64;
+        (bytes <= ASSIGN_BYTES_MAX && bytes_in_all <= VARIABLES_BYTES_MAX).then_some((shown, bytes_in_all))
     }
 
     /// The top level reached its end.

@@ -159,3 +159,33 @@ fn a_history_of_25000_events_is_whole_and_one_more_is_not() {
         assert_eq!(last == Some("ExecutionSucceeded"), succeeds, "{extra}: {last:?}");
     }
 }
+
+#[test]
+fn variables_are_bounded_one_by_one_in_one_assign_and_in_all() {
+    let assign = |fields: serde_json::Value| json!({"QueryLanguage": "JSONata", "StartAt": "P", "States": {"P": {"Type": "Pass", "Assign": fields, "End": true}}});
+    let padded = |bytes: usize| json!(format!("{{% $pad('', {}, 'x') %}}", bytes - 2));
+    for (sizes, fits) in
+        [([262_142, 2], true), ([262_142, 3], false), ([131_072, 131_072], true), ([131_073, 131_072], false)]
+    {
+        let definition = definition(&assign(json!({"a": padded(sizes[0]), "b": padded(sizes[1])})));
+        let simulation = Simulation::start(&definition, json!({}));
+        let succeeded = matches!(simulation.state.closed(), Some(tenantry_asl::Closed::Succeeded { .. }));
+        assert_eq!(succeeded, fits, "{sizes:?}");
+    }
+    // Forty states, each with a variable of a quarter of a mebibyte: ten mebibytes. The same name again is no more.
+    for (states, names, fits) in [(40, 40, true), (41, 41, false), (60, 20, true)] {
+        let mut machine =
+            json!({"QueryLanguage": "JSONata", "StartAt": "P0", "States": {"E": {"Type": "Succeed"}}});
+        for index in 0..states {
+            let next = if index + 1 < states { format!("P{}", index + 1) } else { "E".to_owned() };
+            let name = format!("v{}", index % names);
+            machine["States"][format!("P{index}")] =
+                json!({"Type": "Pass", "Assign": {name: padded(262_144)}, "Next": next});
+        }
+        let definition = definition(&machine);
+        let mut simulation = Simulation::start(&definition, json!({}));
+        simulation.run(|_| panic!("no tasks"));
+        let succeeded = matches!(simulation.state.closed(), Some(tenantry_asl::Closed::Succeeded { .. }));
+        assert_eq!(succeeded, fits, "{states} {names}");
+    }
+}

@@ -135,6 +135,7 @@ impl Run<'_> {
             stopped_at_ms: None,
             input_bytes: bytes,
             redrive_count: 0,
+            redriven_at_ms: None,
             input: kept,
             output: None,
             error: None,
@@ -166,6 +167,7 @@ impl Run<'_> {
             task,
             stopped_at_ms: None,
             redrive_count: child.redrive_count + 1,
+            redriven_at_ms: Some(self.env.now_ms),
             error: None,
             cause: None,
             ..child
@@ -176,7 +178,8 @@ impl Run<'_> {
 
     /// A child execution ended.
     pub(crate) fn map_child_closed(&mut self, task: TaskId, closed: &Closed) {
-        let Some((id, _)) = self.task(task) else { return };
+        let Some((id, pending)) = self.task(task) else { return };
+        let input = Arc::clone(&pending.arguments);
         let Some(Activity::MapRun { run }) = self.frame(id).map(|frame| frame.activity.clone()) else {
             return;
         };
@@ -193,7 +196,12 @@ impl Run<'_> {
         let bytes = output.as_deref().map_or(0, |output| length(output) as u64);
         self.end_map_child(run, place, status);
         if let Some(child) = self.map_child(run, place).cloned() {
-            self.put_map_child(run, place, Child { output, error, cause, ..child });
+            // One that did not succeed is shown with its input, and may be redriven.
+            let input = match status {
+                ChildStatus::Succeeded => child.input.clone(),
+                _ => Some(child.input.clone().unwrap_or(input)),
+            };
+            self.put_map_child(run, place, Child { input, output, error, cause, ..child });
         }
         if let Some(head) = self.map_run_head_mut(run) {
             head.output_bytes += bytes;

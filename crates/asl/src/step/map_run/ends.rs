@@ -12,6 +12,9 @@ use crate::{TaskKind, TimerKey};
 use serde_json::Value;
 use std::sync::Arc;
 
+/// What results are where they are the state's result and nothing is said: outputs alone.
+const OF_RESULTS: WriterTransformation = WriterTransformation::Compact;
+
 impl<'a> Run<'a> {
     fn result_writer(&self, id: FrameId) -> Option<&'a ResultWriter> {
         match &self.state_of(id)?.kind {
@@ -20,38 +23,37 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Every child has ended: the results are written, or they are the state's result.
-    pub(super) fn finish_map_run(&mut self, id: FrameId, run: MapRunId) {
+    /// Results are counted as written whether the state gives them back or a writer writes them.
+    fn count_results(&mut self, run: MapRunId) {
         if let Some(head) = self.map_run_head_mut(run) {
             head.items.results_written = head.items.total;
             head.executions.results_written = head.executions.total;
         }
+    }
+
+    /// Every child has ended: the results are written, or they are the state's result.
+    pub(super) fn finish_map_run(&mut self, id: FrameId, run: MapRunId) {
+        self.count_results(run);
         let writer = self.result_writer(id);
         match writer.and_then(|writer| Some((writer, writer.resource.as_ref()?))) {
             Some((writer, resource)) => self.write_map_results(id, run, writer, resource, None),
             None => {
                 let transformation = writer.and_then(|writer| writer.transformation);
-                let result = self.gathered(run, transformation);
+                let result = self.gathered(run, transformation_of(transformation.or(Some(OF_RESULTS))));
                 self.map_run_succeeded(id, run, result);
             }
         }
     }
 
-    /// The outputs, in the order of the items. Children that failed have none.
-    fn gathered(&self, run: MapRunId, transformation: Option<WriterTransformation>) -> Value {
+    /// The outputs, in the order of the items; of children that failed, what is known of them.
+    fn gathered(&self, run: MapRunId, transformation: ResultTransformation) -> Value {
         let Some(identity) = self.start.as_ref().map(|start| &start.identity) else { return Value::Null };
         let Some(about) = self.map_run_about(run) else { return Value::Null };
         let mut values = Vec::new();
         for place in self.map_children(run) {
             let Some(child) = self.map_child(run, place) else { continue };
-            match (transformation, &child.output) {
-                (None | Some(WriterTransformation::Compact), Some(output)) => values.push((**output).clone()),
-                (None | Some(WriterTransformation::Compact | WriterTransformation::Flatten), None) => {}
-                (Some(chosen), _) => {
-                    let result = result_of(&about, identity, place, child);
-                    values.extend(transformed(transformation_of(Some(chosen)), &result));
-                }
-            }
+            let result = result_of(&about, identity, place, child);
+            values.extend(transformed(transformation, &result));
         }
         Value::Array(values)
     }
@@ -136,6 +138,7 @@ impl<'a> Run<'a> {
     pub(super) fn fail_map_run(&mut self, id: FrameId, run: MapRunId, failure: Failure) {
         let began = self.map_dataset(run).is_some();
         self.cut_off_map_children(id, run);
+        self.count_results(run);
         let writer = self.result_writer(id);
         match writer.and_then(|writer| Some((writer, writer.resource.as_ref()?))) {
             Some((writer, resource)) if began && !failure.ends_execution => {
@@ -153,6 +156,9 @@ impl<'a> Run<'a> {
         self.close_map_run(run, MapRunStatus::Failed);
         let members = error_and_cause(failure.error.as_deref(), failure.cause.as_deref());
         self.chain(id, "MapRunFailed", details("mapRunFailedEventDetails", Value::Object(members)));
+        if failure.ends_execution {
+            self.chain(id, "MapStateFailed", nothing());
+        }
         self.fail(id, failure);
     }
 
