@@ -64,7 +64,8 @@ async fn blobs() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn documents() {
     let dir = tempfile::tempdir().unwrap();
-    let open = || tenantry_embedded::EmbeddedHome::open(dir.path(), HomeOptions::default()).unwrap().documents;
+    let open =
+        || tenantry_embedded::EmbeddedHome::open(dir.path(), HomeOptions::default()).unwrap().documents;
     tenantry_engine::testing::documents_contract(open(), |documents| {
         drop(documents);
         open()

@@ -11,7 +11,7 @@ use tenantry_core::ports::{Clock as _, ExecutionFilter, ExecutionStatus, Queue a
 use tenantry_core::{ExecutionId, TenantId, Timestamp};
 use tenantry_embedded::{EmbeddedHome, EmbeddedJournal, HomeOptions, QueueName};
 use tenantry_engine::{
-    ClosedExecution, Definitions as _, Entry, ExecutionKey, Journal, JournalError, StartedExecution,
+    ClosedExecution, Definitions as _, Entry, ExecutionKey, Forget, Journal, JournalError, StartedExecution,
 };
 
 fn tenant(number: u128) -> TenantId {
@@ -475,4 +475,48 @@ async fn an_end_wakes_who_waits_for_it_also_where_nobody_waits_for_the_append() 
     drop(home.journal.append(end));
     let received = waiting.await.unwrap().unwrap();
     assert_eq!((received.len(), received[0].sent_at), (1, clock.now()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn executions_of_machines_are_forgotten_and_listed_by_what_they_are() {
+    let (home, _dir) = home(ManualClock::new());
+    let journal = &home.journal;
+    let mut keys = Vec::new();
+    for (workflow, name) in
+        [("m", "one"), ("m", "two:5f"), ("m/each", "ab-1"), ("m/each", "ac-1"), ("m2", "one")]
+    {
+        let key = journal.next_key();
+        let first = Entry { started: started(workflow, name, None), ..entry(key, "start") };
+        journal.append(first).await.unwrap();
+        keys.push(key);
+    }
+    let all = || async {
+        let page = journal.list(ExecutionFilter::default(), None, 10).await.unwrap();
+        page.items.into_iter().map(|summary| summary.id.to_string()).collect::<Vec<_>>()
+    };
+    // Express executions are in no list.
+    assert_eq!(all().await, ["m2~one", "m/each~ac-1", "m/each~ab-1", "m~one"]);
+    let filter = ExecutionFilter {
+        workflow: Some("m/each".to_owned()),
+        name_prefix: Some("ab-".to_owned()),
+        ..ExecutionFilter::default()
+    };
+    let page = journal.list(filter, None, 10).await.unwrap();
+    assert_eq!(page.items.len(), 1);
+    // What is open stays.
+    assert_eq!(journal.forget(Forget::Machine("m".to_owned()), at(100)).await.unwrap(), 0);
+    for key in &keys[1..] {
+        let last = Entry { closed: closed(ExecutionStatus::Succeeded, 2), ..entry(*key, "end") };
+        journal.append(last).await.unwrap();
+    }
+    // Of Express executions and Map Runs' children nobody is told.
+    let told: Vec<_> =
+        announced(&home).await.into_iter().map(|(_, body)| body["executionId"].to_string()).collect();
+    assert_eq!(told, ["\"m2~one\""]);
+    assert_eq!(journal.forget(Forget::Express, at(2)).await.unwrap(), 0);
+    assert_eq!(journal.forget(Forget::Express, at(3)).await.unwrap(), 1);
+    assert_eq!(journal.forget(Forget::Machine("m".to_owned()), at(3)).await.unwrap(), 2);
+    assert_eq!(all().await, ["m2~one", "m~one"]);
+    let gone = ExecutionId::new("m/each", "ab-1").unwrap();
+    assert_eq!(journal.find(&gone).await.unwrap(), None);
 }

@@ -15,7 +15,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tenantry_asl::{Event, PendingTask, TaskId, TaskKind, errors};
-use tenantry_core::Timestamp;
 use tenantry_core::ports::WorkflowError;
 use tokio::sync::Notify;
 
@@ -94,6 +93,11 @@ impl Activities {
         Arc::clone(&self.lines().lines.entry(Arc::from(arn)).or_default().arrived)
     }
 
+    /// Wakes everyone who waits for an arrival.
+    pub(crate) fn wake_all(&self) {
+        self.lines().lines.values().for_each(|line| line.arrived.notify_waiters());
+    }
+
     /// Forgets a line that nothing waits in and nobody waits at.
     fn leave(&self, arn: &str, arrived: Arc<Notify>) {
         let mut all = self.lines();
@@ -134,6 +138,10 @@ impl Inner {
     ) -> Result<Option<ActivityTask>, WorkflowError> {
         let until = self.clock.now().saturating_add(wait);
         loop {
+            let arrival = arrived.notified();
+            tokio::pin!(arrival);
+            // Registered before anything is looked at, so that neither an arrival nor a shutdown can be missed.
+            arrival.as_mut().enable();
             self.refuse_when_closing()?;
             while let Some(place) = self.activities.take(arn) {
                 // A wake-up stands for one arrival; others may have come before.
@@ -142,20 +150,13 @@ impl Inner {
                     return Ok(Some(taken));
                 }
             }
-            if !self.arrives(arrived, until).await {
+            if self.clock.now() >= until {
                 return Ok(None);
             }
-        }
-    }
-
-    /// Waits for an arrival; `false` once `until` has passed.
-    async fn arrives(&self, arrived: &Notify, until: Timestamp) -> bool {
-        if self.clock.now() >= until {
-            return false;
-        }
-        tokio::select! {
-            () = arrived.notified() => true,
-            () = self.clock.sleep_until(until) => false,
+            tokio::select! {
+                () = arrival => {}
+                () = self.clock.sleep_until(until) => {}
+            }
         }
     }
 

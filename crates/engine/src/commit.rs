@@ -10,6 +10,7 @@ use crate::journal::{ClosedExecution, Entry, JournalError};
 use crate::live::{Gathered, Health, Live, Slot};
 use crate::record::{self, Checkpoint, CheckpointRecord, Moment, TransitionRecord};
 use crate::timers::Due;
+use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -113,8 +114,9 @@ impl Inner {
                 _ => None,
             })
             .collect();
+        let kept = without_what_the_change_holds(live, event);
         let record = TransitionRecord {
-            event,
+            event: kept.as_ref().unwrap_or(event),
             env: moment,
             history: &transition.history,
             change: &transition.change,
@@ -367,6 +369,24 @@ impl Inner {
         let mut bytes = [0; 8];
         self.ids.fill(&mut bytes);
         u64::from_le_bytes(bytes)
+    }
+}
+
+/// A Map Run's items, and what its children came to, stand in the change; a row need not hold them twice.
+fn without_what_the_change_holds(live: &Live, event: &Event) -> Option<Event> {
+    match event {
+        Event::TaskSucceeded { task, started_at_ms, .. } => {
+            let pending = live.state.pending_task(*task)?;
+            (pending.kind == TaskKind::ReadItems).then(|| Event::TaskSucceeded {
+                task: *task,
+                started_at_ms: *started_at_ms,
+                output: Value::Null,
+            })
+        }
+        Event::ChildClosed { task, closed: Closed::Succeeded { .. } } => {
+            Some(Event::ChildClosed { task: *task, closed: Closed::Succeeded { output: Value::Null } })
+        }
+        _ => None,
     }
 }
 

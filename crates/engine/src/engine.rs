@@ -123,7 +123,10 @@ impl Engine {
             for slot in inner.slots.all() {
                 let flight = inner.release(&slot);
                 inner.spawn(flight);
+                // Who waits for an end, or for an activity's task, hears that there is none to come.
+                slot.lock().watchers.clear();
             }
+            inner.activities.wake_all();
         }
         inner.flights.all_landed().await;
     }

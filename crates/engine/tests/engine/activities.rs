@@ -117,6 +117,25 @@ fn a_poll_waits_for_a_task_and_gives_up_in_time() {
 }
 
 #[test]
+fn an_engine_that_shuts_down_keeps_nobody_waiting() {
+    let bench = Bench::new(&[digging(json!({}))]);
+    bench.live(async {
+        let engine = open(&bench).await;
+        engine.start(&id("digging", "x"), json!({"n": 1})).await.unwrap();
+        let (one, two) = (engine.clone(), engine.clone());
+        let other = ACTIVITY.replace("dig", "fill");
+        let poll =
+            tokio::spawn(async move { one.activity_task(&other, None, Duration::from_secs(60)).await });
+        let end = tokio::spawn(async move { two.ended(&id("digging", "x")).await });
+        quiesce().await;
+        engine.shutdown().await;
+        quiesce().await;
+        assert!(poll.await.unwrap().is_err());
+        assert!(end.await.unwrap().is_err());
+    });
+}
+
+#[test]
 fn a_task_whose_time_is_over_is_handed_to_nobody() {
     let bench = Bench::new(&[digging(json!({"TimeoutSeconds": 5}))]);
     bench.live(async {
