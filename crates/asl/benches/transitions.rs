@@ -55,7 +55,7 @@ fn cases() -> Vec<Case> {
     let input = json!({"tenant": {"id": "tnt_1", "plan": "pro", "seats": 5}, "items": [1, 2, 3, 4]});
     let heavy = "{% ( $total := $sum($states.input.orders.(price * quantity)); \
                  $by := $states.input.orders{category: $sum(price * quantity)}; \
-                 {'total': $total, 'by': $by, 'top': $states.input.orders^(>price)[0..4].name, \
+                 {'total': $total, 'by': $by, 'top': $states.input.orders^(>price)[[0..4]].name, \
                   'names': $join($map($states.input.orders, function($o) { $uppercase($o.name) }), ', ')} ) %}";
     let orders: Vec<Value> = (0..50)
         .map(|n| json!({"name": format!("order {n}"), "price": n * 7 % 13, "quantity": n % 5, "category": format!("c{}", n % 4)}))
