@@ -38,10 +38,12 @@ impl Parser<'_> {
             self.one_of(&at, &["1.0"]);
         }
         if let Some(at) = fields.get("TimeoutSeconds") {
-            self.integer(&at, Range::new(0, SECONDS_MAX));
+            // AWS takes 0 and says nothing of its meaning; none is what is left.
+            self.timeout_seconds =
+                self.integer(&at, Range::new(0, SECONDS_MAX)).filter(|seconds| *seconds > 0);
         }
         if let Some(at) = fields.get("Comment") {
-            self.string(&at);
+            self.comment = self.string(&at).map(str::to_owned);
         }
         self.machine(&fields, &Surroundings::of(root.machine_type))
     }

@@ -7,6 +7,7 @@
 
 mod batcher;
 mod choice;
+mod duplicates;
 mod fields;
 mod graph;
 mod integrations;
@@ -111,6 +112,8 @@ struct Parser<'a> {
     findings: Vec<(usize, Diagnostic)>,
     /// Of how states hang together, in AWS's order.
     graph_findings: Vec<Diagnostic>,
+    comment: Option<String>,
+    timeout_seconds: Option<u64>,
     machine_language: QueryLanguage,
     states: HashMap<Arc<str>, State>,
     processors: BTreeMap<Arc<str>, Arc<Definition>>,
@@ -149,6 +152,8 @@ fn read(
         untold: None,
         findings: Vec::new(),
         graph_findings: Vec::new(),
+        comment: None,
+        timeout_seconds: None,
         machine_language: QueryLanguage::JsonPath,
         states: HashMap::new(),
         processors: BTreeMap::new(),
@@ -164,7 +169,7 @@ fn read(
         Ok(root) => root,
         Err(diagnostic) => return (None, vec![*diagnostic]),
     };
-    let top = (root.member("Comment"), root.member("TimeoutSeconds"));
+    parser.duplicates(&At::root(&root));
     let start_at = walk(&mut parser, Root { node: &root, machine_type });
     let mut findings = std::mem::take(&mut parser.findings);
     findings.sort_by_key(|(offset, _)| *offset);
@@ -177,8 +182,8 @@ fn read(
     let definition = Definition {
         text: text.to_owned(),
         hash: hex::encode(&Sha256::digest(text)),
-        comment: top.0.and_then(|member| member.value.as_str().map(str::to_owned)),
-        timeout_seconds: top.1.and_then(|member| member.value.as_u64()).filter(|seconds| *seconds > 0),
+        comment: parser.comment,
+        timeout_seconds: parser.timeout_seconds,
         query_language: parser.machine_language,
         start_at,
         states: parser.states,

@@ -79,13 +79,6 @@ impl Node {
         }
     }
 
-    pub(super) fn as_u64(&self) -> Option<u64> {
-        match &self.kind {
-            NodeKind::Number(number) => number.as_u64(),
-            _ => None,
-        }
-    }
-
     /// The lengths of all paths within it, added up, in bytes: what naming each place once would take.
     pub(super) fn path_bytes(&self, above: usize) -> usize {
         let within = |length: usize, node: &Node| {

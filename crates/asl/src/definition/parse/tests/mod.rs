@@ -71,6 +71,20 @@ fn the_place_in_the_text_is_told() {
 }
 
 #[test]
+fn of_a_field_that_stands_twice_the_last_counts() {
+    let text = r#"{"StartAt": "A", "States": {"A": {"Type": "Succeed", "Comment": "x", "Comment": 5}}}"#;
+    let found: Vec<_> = validate(text).iter().map(|d| (d.severity, d.code, d.location.clone())).collect();
+    let place = "/States/A/Comment".to_owned();
+    assert_eq!(
+        found,
+        [
+            (Severity::Warning, "DUPLICATE_FIELD", place.clone()),
+            (Severity::Error, "SCHEMA_VALIDATION_FAILED", place)
+        ]
+    );
+}
+
+#[test]
 fn a_field_that_has_no_place_is_pointed_at() {
     let text = "{\"StartAt\": \"A\", \"States\": {\"A\": {\"Type\": \"Pass\",\n \"timeoutSeconds\": 5, \"End\": true}}}";
     let found = parse(text).expect_err("there is no such field");

@@ -153,3 +153,33 @@ fn hostile_sizes_end_soon() {
         assert!(parse(&far).is_err_and(|found| !found.is_empty() && found.len() <= 1_000));
     }
 }
+
+/// As deep as a definition may be: the stack of a small thread holds it.
+#[test]
+fn the_deepest_definitions_are_read() {
+    let nested = |depth: usize, open: &str, inner: &str, close: &str| {
+        format!("{}{inner}{}", open.repeat(depth), close.repeat(depth))
+    };
+    let pass = r#"{"Type": "Pass", "End": true}"#;
+    let arrays = nested(98, "[", "1", "]");
+    let tests = nested(110, r#"{"Not": "#, r#"{"Variable": "$.a", "IsNull": true}"#, "}");
+    let mut branches = pass.to_owned();
+    for depth in 0..28 {
+        branches = format!(
+            r#"{{"Type": "Parallel", "End": true, "Branches": [{{"StartAt": "S{depth}", "States": {{"S{depth}": {branches}}}}}]}}"#
+        );
+    }
+    let states = [
+        branches,
+        format!(r#"{{"Type": "Pass", "End": true, "Parameters": {{"x": {arrays}, "y.$": "$.z"}}}}"#),
+        format!(
+            r#"{{"Type": "Pass", "End": true, "QueryLanguage": "JSONata", "Output": {{"x": {arrays}, "y": "{{% 1 %}}"}}}}"#
+        ),
+        format!(r#"{{"Type": "Choice", "Default": "B", "Choices": [{{"Next": "B", "Not": {tests}}}]}}"#),
+    ];
+    for state in states {
+        let text = format!(r#"{{"StartAt": "A", "States": {{"A": {state}, "B": {{"Type": "Succeed"}}}}}}"#);
+        let found = validate(&text);
+        assert!(found.iter().all(|d| d.code == "MISSING_TRANSITION_TARGET"), "{:?}", found.first());
+    }
+}
