@@ -67,9 +67,12 @@ pub(crate) struct FramePatch {
     state: Option<Arc<str>>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     input: Option<Payload>,
-    /// Variables that were set; none is ever unset.
+    /// Variables that were set; none is unset but all at once.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     assigned: Variables,
+    /// The variables are gone: the scope has ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    forgets: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     variable_bytes: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -183,6 +186,7 @@ impl FramePatch {
             state: (before.state != after.state).then(|| Arc::clone(&after.state)),
             input: (!Arc::ptr_eq(&before.input, &after.input)).then(|| Arc::clone(&after.input)),
             assigned: assigned(&before.variables, &after.variables),
+            forgets: after.variables.is_empty() && !before.variables.is_empty(),
             variable_bytes: (before.variable_bytes != after.variable_bytes).then_some(after.variable_bytes),
             event: (before.event != after.event).then_some(after.event),
             entered_event: (before.entered_event != after.entered_event).then_some(after.entered_event),
@@ -210,6 +214,9 @@ impl FramePatch {
             for (name, value) in &self.assigned {
                 variables.insert(name.clone(), Arc::clone(value));
             }
+        }
+        if self.forgets {
+            frame.variables = Arc::default();
         }
         frame.variable_bytes = self.variable_bytes.unwrap_or(frame.variable_bytes);
         frame.event = self.event.unwrap_or(frame.event);

@@ -111,4 +111,7 @@ pub(crate) struct Fan {
     pub(crate) running: u64,
     /// Most that may run at once.
     pub(crate) limit: u64,
+    /// Bytes of the outputs so far, as JSON. Once they are more than a payload may have, outputs are no longer kept.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) output_bytes: u64,
 }

@@ -5,7 +5,7 @@ use super::history::{details, last_of, nothing, to_text};
 use super::run::{Run, Work};
 use crate::Template;
 use crate::definition::model::{Io, Items, Kind, Map};
-use crate::limits::INLINE_MAP_CONCURRENCY_MAX;
+use crate::limits::{INLINE_MAP_CONCURRENCY_MAX, PAYLOAD_BYTES_MAX};
 use crate::state::{Activity, Fan, Frame, FrameId, Payload, Variables};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -24,8 +24,14 @@ impl<'a> Run<'a> {
         let length = branches.len() as u64;
         let first = self.reserve_frames(length);
         if let Some(frame) = self.frame_mut(id) {
-            frame.activity =
-                Activity::Fan(Fan { first, length, started: length, running: length, limit: length });
+            frame.activity = Activity::Fan(Fan {
+                first,
+                length,
+                started: length,
+                running: length,
+                limit: length,
+                output_bytes: 0,
+            });
         }
         for (child, start) in (first..).zip(branches) {
             self.add_child(id, child, start, Arc::clone(&input), event);
@@ -53,7 +59,8 @@ impl<'a> Run<'a> {
         let first = self.reserve_frames(length);
         if let Some(frame) = self.frame_mut(id) {
             frame.items = Some(Arc::new(items));
-            frame.activity = Activity::Fan(Fan { first, length, started: 0, running: 0, limit });
+            frame.activity =
+                Activity::Fan(Fan { first, length, started: 0, running: 0, limit, output_bytes: 0 });
         }
         let event = self.frame(id).map_or(0, last_of);
         self.fill(id, event);
@@ -179,7 +186,7 @@ impl<'a> Run<'a> {
     }
 
     /// A branch or iteration reached its end.
-    pub(super) fn child_succeeded(&mut self, id: FrameId, output: Payload) {
+    pub(super) fn child_succeeded(&mut self, id: FrameId, output: Payload, bytes: usize) {
         let Some(parent) = self.frame(id).and_then(|frame| frame.parent) else { return };
         let mut event = self.frame(id).map_or(0, last_of);
         let next_event = event;
@@ -192,20 +199,28 @@ impl<'a> Run<'a> {
                 details("mapIterationSucceededEventDetails", succeeded),
             );
         }
-        if let Some(frame) = self.frame_mut(id) {
-            // Nothing of it is needed any more but this.
-            frame.input = Payload::default();
-            frame.activity = Activity::Succeeded { output };
-        }
         let Some(frame) = self.frame_mut(parent) else { return };
         frame.event = event;
         let Activity::Fan(fan) = &mut frame.activity else { return };
         fan.running = fan.running.saturating_sub(1);
+        fan.output_bytes = fan.output_bytes.saturating_add(bytes as u64);
+        let fits = fits(fan);
+        if let Some(frame) = self.frame_mut(id) {
+            // Nothing of it is needed any more but its output, and that only where all outputs fit.
+            frame.input = Payload::default();
+            frame.variables = Arc::default();
+            frame.variable_bytes = 0;
+            frame.activity = Activity::Succeeded { output: if fits { output } else { Payload::default() } };
+        }
         self.fill(parent, next_event);
     }
 
     /// All children reached their ends: their outputs, in order, are the state's result.
     fn gather(&mut self, id: FrameId, fan: Fan) {
+        if !fits(&fan) {
+            let Some(failure) = self.frame(id).map(|frame| self.too_large(frame)) else { return };
+            return self.fail(id, failure);
+        }
         let outputs =
             (fan.first..fan.first + fan.length).map(|child| match self.frame(child).map(|f| &f.activity) {
                 Some(Activity::Succeeded { output }) => (**output).clone(),
@@ -217,4 +232,10 @@ impl<'a> Run<'a> {
         self.remove_children(id);
         self.succeed_after(id, result, succeeded);
     }
+}
+
+/// Whether the outputs so far, as one list, are a payload.
+fn fits(fan: &Fan) -> bool {
+    let commas_and_brackets = fan.length.max(1) + 1;
+    fan.output_bytes.saturating_add(commas_and_brackets) <= PAYLOAD_BYTES_MAX as u64
 }

@@ -135,7 +135,7 @@ impl Run<'_> {
         match next {
             Some(next) if !matches!(state.kind, Kind::Succeed) => self.go_to(id, next, output),
             _ if id == ROOT => self.complete(output, &text),
-            _ => self.child_succeeded(id, output),
+            _ => self.child_succeeded(id, output, text.len()),
         }
     }
 

@@ -36,6 +36,25 @@ fn busy_machine() -> Definition {
     definition(&machine)
 }
 
+/// The same in JSONPath, with a function and an activity.
+fn busy_paths() -> Definition {
+    let function = json!({"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:111111111111:function:f", "TimeoutSeconds": 20,
+        "Parameters": {"n.$": "$.n", "outer.$": "$outer"}, "ResultPath": "$.r", "Assign": {"mine.$": "$"}, "Next": "Act",
+        "Retry": [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 2, "MaxDelaySeconds": 1, "JitterStrategy": "FULL"}]});
+    let activity = json!({"Type": "Task", "Resource": "arn:aws:states:us-east-1:111111111111:activity:a", "TimeoutSeconds": 30, "HeartbeatSeconds": 5,
+        "Catch": [{"ErrorEquals": ["A"], "Next": "Pick", "ResultPath": "$.e", "Assign": {"mine.$": "$.Error"}}], "Next": "Pick"});
+    definition(&json!({"StartAt": "Set", "TimeoutSeconds": 500, "States": {
+        "Set": {"Type": "Pass", "Assign": {"outer.$": "$.n"}, "Next": "M"},
+        "M": {"Type": "Map", "ItemsPath": "$.items", "MaxConcurrency": 2, "ItemSelector": {"n.$": "$$.Map.Item.Value"}, "ResultPath": "$.out", "Next": "P",
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "P", "ResultPath": "$.e"}],
+            "ItemProcessor": {"StartAt": "Call", "States": {"Call": function, "Act": activity,
+                "Pick": {"Type": "Choice", "Choices": [{"Variable": "$.n", "NumericEquals": 3, "Next": "Rest"}], "Default": "Done"},
+                "Rest": {"Type": "Wait", "SecondsPath": "$.n", "End": true}, "Done": {"Type": "Succeed"}}}},
+        "P": {"Type": "Parallel", "End": true, "Retry": [{"ErrorEquals": ["A"], "MaxAttempts": 1}], "ResultSelector": {"all.$": "$[*]"}, "Branches": [
+            {"StartAt": "Sync", "States": {"Sync": {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync", "Parameters": {"StateMachineArn": "m", "Input.$": "$"}, "End": true}}},
+            {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3, "End": true}}}]}}}))
+}
+
 #[derive(Debug, Clone)]
 enum Move {
     Succeed(usize),
@@ -43,6 +62,8 @@ enum Move {
     Submit(usize),
     Beat(usize),
     Fire(usize),
+    /// A worker takes an activity's task.
+    Take(usize),
     /// An event about a task or timer that may never have been.
     Stray(u64, u8),
     Stop,
@@ -57,6 +78,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         3 => any::<usize>().prop_map(Move::Submit),
         2 => any::<usize>().prop_map(Move::Beat),
         5 => any::<usize>().prop_map(Move::Fire),
+        2 => any::<usize>().prop_map(Move::Take),
         2 => (0..40_u64, 0..6_u8).prop_map(|(id, kind)| Move::Stray(id, kind)),
         1 => Just(Move::Stop),
         3 => Just(Move::Redrive),
@@ -89,6 +111,7 @@ fn event_of(simulation: &mut Simulation<'_>, a_move: &Move) -> Option<Event> {
         Move::Stray(id, 3) => Event::TimerFired { timer: TimerKey::TaskHeartbeat(*id) },
         Move::Stray(_, 4) => Event::Started { input: json!({}), identity: identity() },
         Move::Stray(id, _) => Event::TaskSubmitted { task: *id, started_at_ms, output: json!(1) },
+        Move::Take(at) => Event::TaskStarted { task: pick(*at)?, worker_name: Some("w".into()) },
         Move::Stop => Event::Aborted { error: None, cause: Some("stop".into()) },
         Move::Redrive => Event::Redriven,
     })
@@ -100,9 +123,9 @@ proptest! {
     /// The simulation itself checks at every step that folding what was journaled gives the live state, that history
     /// has no holes, and that the runtime is told of every timer.
     #[test]
-    fn any_order_of_events_is_survived_and_can_be_recovered(moves in moves()) {
-        let definition = busy_machine();
-        let mut simulation = Simulation::start(&definition, json!({"n": 1}));
+    fn any_order_of_events_is_survived_and_can_be_recovered(moves in moves(), paths in any::<bool>()) {
+        let definition = if paths { busy_paths() } else { busy_machine() };
+        let mut simulation = Simulation::start(&definition, json!({"n": 1, "items": [1, 2, 3, 4]}));
         for a_move in &moves {
             let Some(event) = event_of(&mut simulation, a_move) else { continue };
             let before = simulation.state.clone();

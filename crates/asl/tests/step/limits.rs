@@ -189,3 +189,28 @@ fn variables_are_bounded_one_by_one_in_one_assign_and_in_all() {
         assert_eq!(succeeded, fits, "{states} {names}");
     }
 }
+
+#[test]
+fn the_outputs_of_all_iterations_are_one_payload() {
+    // Four texts of that length, three commas and two brackets.
+    for (bytes, fits) in [((262_144 - 5) / 4, true), ((262_144 - 5) / 4 + 1, false)] {
+        for rest in [json!({}), json!({"Output": null})] {
+            let machine = map(
+                json!({"Items": "{% [1..4] %}", "Output": "{% $count($states.result) %}", "Catch": [{"ErrorEquals": ["States.DataLimitExceeded"], "Next": "C"}]}),
+                json!({"Type": "Pass", "Assign": {"v": "{% $pad('', 100000, 'x') %}"}, "Output": format!("{{% $pad('', {}, 'x') %}}", bytes - 2), "End": true}),
+            );
+            let mut machine = machine;
+            machine["States"]["C"] = json!({"Type": "Pass", "Output": "caught", "End": true});
+            for (name, value) in rest.as_object().into_iter().flatten() {
+                machine["States"]["M"][name] = value.clone();
+            }
+            let definition = definition(&machine);
+            let mut simulation = Simulation::start(&definition, json!({}));
+            simulation.run(|_| panic!("no tasks"));
+            let whole = if rest == json!({}) { json!(4) } else { json!(null) };
+            assert_eq!(*simulation.output(), if fits { whole } else { json!("caught") }, "{bytes}");
+            let size = serde_json::to_string(&simulation.state).map_or(0, |text| text.len());
+            assert!(size < 2_000, "nothing of it stays: {size} bytes");
+        }
+    }
+}
