@@ -110,6 +110,10 @@ pub struct ChildResult<'a> {
     pub stopped_at_ms: i64,
     /// How often it was redriven.
     pub redrive_count: u64,
+    /// When it was redriven last.
+    pub redriven_at_ms: Option<i64>,
+    /// Whether it is an Express execution: only its Map Run's redrive starts it again.
+    pub express: bool,
 }
 
 /// What `NONE` writes of a child.
@@ -135,13 +139,16 @@ pub fn outline(child: &ChildResult<'_>) -> Value {
         put("Name", Value::from(child.name.as_str()));
         if let Some(output) = child.output {
             put("Output", Value::from(output.to_string()));
-            put("OutputDetails", json!({"Included": true}));
         }
+        put("OutputDetails", json!({"Included": true}));
         put("RedriveCount", Value::from(child.redrive_count));
-        if child.status == ChildStatus::Succeeded {
+        if let Some(at_ms) = child.redriven_at_ms.filter(|_| !child.express) {
+            put("RedriveDate", Value::from(iso(at_ms)));
+        }
+        if child.status == ChildStatus::Succeeded && !child.express {
             put("RedriveStatus", Value::from("NOT_REDRIVABLE"));
             put("RedriveStatusReason", Value::from("Execution is SUCCEEDED and cannot be redriven"));
-        } else {
+        } else if !child.express {
             put("RedriveStatus", Value::from("REDRIVABLE_BY_MAP_RUN"));
         }
         put("StartDate", Value::from(iso(child.started_at_ms)));

@@ -380,7 +380,7 @@ fn check(run: &MapRunView) {
             + counts.pending_redrive;
         assert_eq!(all, counts.total, "{run:?}");
     }
-    if run.max_concurrency > 0 && run.status == MapRunStatus::Running {
+    if run.status == MapRunStatus::Running {
         assert!(run.executions.running <= run.max_concurrency.max(1), "{run:?}");
     }
     let ended = run.status != MapRunStatus::Running;

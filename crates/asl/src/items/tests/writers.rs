@@ -29,6 +29,8 @@ fn child<'a>(status: ChildStatus, input: &'a Value, output: Option<&'a Value>) -
         started_at_ms: 0,
         stopped_at_ms: 1_500,
         redrive_count: 0,
+        redriven_at_ms: None,
+        express: false,
     }
 }
 
