@@ -60,6 +60,7 @@ fn arrows_point_one_way() {
         ("tenantry-api", &["tenantry-app", "tenantry-core", "tenantry-events"]),
         ("tenantry-embedded", &["tenantry-core", "tenantry-engine", "tenantry-events"]),
         ("tenantry-contract", &["tenantry-core"]),
+        ("tenantry-sdk-tour", &[]),
         ("tenantry-stepfunctions", &["tenantry-asl", "tenantry-core", "tenantry-engine"]),
         (
             "tenantry-conformance",
