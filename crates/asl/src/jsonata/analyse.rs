@@ -127,23 +127,28 @@ pub(super) fn as_path(tree: &Node) -> Option<Vec<String>> {
 /// What stands at the top level and may not: `$`, `$$`, wildcards and bare names, because Step Functions gives the
 /// expression no input of its own. Inside a path, a predicate or a function they mean something and may stay.
 /// <https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html>
-pub(super) fn top_level_reference(node: &Node) -> Option<String> {
-    match &node.kind {
-        Kind::Variable(name) if name.is_empty() => Some("$".to_owned()),
-        Kind::Variable(name) if &**name == "$" => Some("$$".to_owned()),
-        Kind::Name(name) => Some(name.to_string()),
-        Kind::Wildcard => Some("*".to_owned()),
-        Kind::Descendants => Some("**".to_owned()),
-        Kind::Path(path) => path.steps.first().and_then(top_level_reference),
-        Kind::Lambda(_) | Kind::Transform(_) => None,
-        _ => {
-            let mut found = None;
-            node.each_part(&mut |part| {
-                if found.is_none() {
-                    found = top_level_reference(part);
-                }
-            });
-            found
-        }
+pub(super) fn top_level_references(node: &Node) -> Vec<String> {
+    let mut found = Vec::new();
+    refer(node, &mut found);
+    found
+}
+
+fn refer(node: &Node, found: &mut Vec<String>) {
+    let name = match &node.kind {
+        Kind::Variable(name) if name.is_empty() => "$",
+        Kind::Variable(name) if &**name == "$" => "$$",
+        Kind::Name(name) => name,
+        Kind::Wildcard => "*",
+        Kind::Descendants => "**",
+        Kind::Path(path) => return path.steps.first().into_iter().for_each(|step| refer(step, found)),
+        Kind::Lambda(_) | Kind::Transform(_) => return,
+        _ => return node.each_part(&mut |part| refer(part, found)),
+    };
+    // Each is told once, and never so many that looking for them takes long.
+    if found.len() < REFERENCES_MAX && !found.iter().any(|known| known == name) {
+        found.push(name.to_owned());
     }
 }
+
+/// Most references of one expression that are told.
+const REFERENCES_MAX: usize = 20;

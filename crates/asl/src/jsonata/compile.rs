@@ -1,6 +1,6 @@
 //! From text to [`Expression`].
 
-use super::analyse::{Needs, as_path, top_level_reference};
+use super::analyse::{Needs, as_path, top_level_references};
 use super::engine;
 use crate::Expression;
 
@@ -10,9 +10,10 @@ pub(crate) enum CompileError {
     #[error("the JSONata expression '{source_text}' cannot be parsed: {problem}")]
     Syntax { source_text: String, problem: String },
     #[error(
-        "the JSONata expression '{source_text}' refers to '{reference}' at the top level, where there is no input: write $states.input or a variable"
+        "the JSONata expression '{source_text}' refers to '{}' at the top level, where there is no input: write $states.input or a variable",
+        references.join("', '")
     )]
-    TopLevel { source_text: String, reference: String },
+    TopLevel { source_text: String, references: Vec<String> },
 }
 
 /// Compiles the text between `{%` and `%}`.
@@ -21,8 +22,9 @@ pub(crate) fn compile(source: &str) -> Result<Expression, CompileError> {
     let source_text = || source.to_owned();
     let tree = engine::compile(source)
         .map_err(|error| CompileError::Syntax { source_text: source_text(), problem: error.to_string() })?;
-    if let Some(reference) = top_level_reference(&tree) {
-        return Err(CompileError::TopLevel { source_text: source_text(), reference });
+    let references = top_level_references(&tree);
+    if !references.is_empty() {
+        return Err(CompileError::TopLevel { source_text: source_text(), references });
     }
     let needs = Needs::of(&tree);
     let variables = needs.read.difference(&needs.bound).cloned().collect();

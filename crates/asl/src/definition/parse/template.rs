@@ -239,10 +239,12 @@ impl Parser<'_> {
                     CompileError::Syntax { problem, .. } => {
                         self.error(at, "INVALID_JSONATA_EXPRESSION", without_code(&problem)).hint(hint);
                     }
-                    CompileError::TopLevel { reference, .. } => {
-                        let level = if reference == "$$" { "" } else { " at the top level" };
-                        let message = format!("Reference to '{reference}'{level} is not supported.");
-                        self.error(at, "UNSUPPORTED_JSONATA_EXPRESSION", message).hint(hint);
+                    CompileError::TopLevel { references, .. } => {
+                        for reference in references {
+                            let level = if reference == "$$" { "" } else { " at the top level" };
+                            let message = format!("Reference to '{reference}'{level} is not supported.");
+                            self.error(at, "UNSUPPORTED_JSONATA_EXPRESSION", message).hint(hint.as_str());
+                        }
                     }
                 }
                 Text::Bad

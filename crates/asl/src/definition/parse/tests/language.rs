@@ -91,6 +91,33 @@ fn expressions_are_looked_at() {
     ]);
 }
 
+/// Each was measured on AWS.
+#[test]
+fn what_is_no_expression_is_told_in_jsonatas_words() {
+    let cases = [
+        ("a[1,2)", "Expected \"]\", got \",\""),
+        ("\"unterminated", "String literal must be terminated by a matching quote"),
+        ("1 +", "Unexpected end of expression"),
+        ("{\"a\":}", "The symbol \"}\" cannot be used as a unary operator"),
+        ("$x :=", "Unexpected end of expression"),
+        ("$match(\"a\", /abc", "No terminating / in regular expression"),
+        ("phone %.other", "The symbol \".\" cannot be used as a unary operator"),
+        ("", "Unexpected end of expression"),
+    ];
+    for (expression, words) in cases {
+        let definition = jsonata("Pass", json!({"Output": format!("{{% {expression} %}}")}));
+        let told = format!("INVALID_JSONATA_EXPRESSION: {words} at /States/A/Output");
+        check(vec![(definition, vec![&told])]);
+    }
+    let two = jsonata("Pass", json!({"Output": "{% phone & name & phone %}"}));
+    let told = ["phone", "name"].map(|name| {
+        format!(
+            "UNSUPPORTED_JSONATA_EXPRESSION: Reference to '{name}' at the top level is not supported. at /States/A/Output"
+        )
+    });
+    check(vec![(two, told.iter().map(String::as_str).collect())]);
+}
+
 #[test]
 fn names_of_variables() {
     let assign = |name: &str| jsonata("Pass", json!({"Assign": {name: 1}}));
