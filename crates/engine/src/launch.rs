@@ -47,6 +47,8 @@ pub(crate) struct Beginning {
     pub(crate) input: Value,
     pub(crate) identity: Identity,
     pub(crate) parent: Option<Parent>,
+    /// Whether the journal holds the definition for sure, as it does those that the engine was opened with.
+    pub(crate) stored: bool,
 }
 
 impl Engine {
@@ -62,7 +64,7 @@ impl Engine {
             let message = format!("the id and the ARN of {id} are not those of such an execution");
             return Err(WorkflowError::Port(PortError::Refused { port: PORT, message }));
         }
-        self.0.begin(Beginning { id, definition, input, identity, parent: None }).await
+        self.0.begin(Beginning { id, definition, input, identity, parent: None, stored: false }).await
     }
 }
 
@@ -80,7 +82,8 @@ impl Inner {
             .ok_or_else(|| WorkflowError::UnknownWorkflow(id.workflow().to_owned()))?;
         let identity = self.identity(id);
         let (id, definition) = (id.clone(), Arc::clone(definition));
-        let begun = self.begin(Beginning { id, definition, input, identity, parent: None }).await?;
+        let beginning = Beginning { id, definition, input, identity, parent: None, stored: true };
+        let begun = self.begin(beginning).await?;
         Ok(begun.outcome)
     }
 
@@ -99,8 +102,8 @@ impl Inner {
     pub(crate) async fn begin(self: &Arc<Self>, beginning: Beginning) -> Result<Launched, WorkflowError> {
         self.refuse_when_closing()?;
         refuse_input(&beginning.input)?;
-        let Beginning { id, definition, input, identity, parent } = beginning;
-        if self.known_definition(definition.hash()).is_none() {
+        let Beginning { id, definition, input, identity, parent, stored } = beginning;
+        if !stored && self.known_definition(definition.hash()).is_none() {
             self.journal.put_definition(definition.hash(), definition.text()).await.map_err(refused)?;
             self.learn_definition(Arc::clone(&definition));
         }

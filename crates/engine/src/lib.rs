@@ -45,7 +45,7 @@ pub use journal::{
     StartedExecution, StoredExecution,
 };
 pub use launch::{Launch, Launched};
-pub use map_runs::MapRunLimits;
 pub use machines::{Machines, Target};
 pub use map_items::blob_key;
+pub use map_runs::MapRunLimits;
 pub use stats::EngineStats;

@@ -4,7 +4,7 @@ use crate::commit::NotTaken;
 use crate::dispatch::hide_token;
 use crate::engine::{Engine, Inner};
 use crate::journal::{Forget, JournalError, StoredExecution};
-use crate::live::{Landing, Live, Slot};
+use crate::live::{Landing, Slot};
 use crate::record;
 use crate::recovery::RestoreError;
 use serde_json::Value;

@@ -102,6 +102,7 @@ impl Inner {
             input: request.input.clone(),
             identity,
             parent: Some(parent.clone()),
+            stored: false,
         };
         let begun = {
             // However many tasks ask at once, so many starts are on their way.

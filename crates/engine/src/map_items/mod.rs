@@ -47,8 +47,8 @@ pub(crate) async fn read(blobs: Option<Arc<dyn Blobs>>, arguments: &Value) -> Re
 pub(crate) fn results(state: &ExecutionState, task: &PendingTask) -> Result<ResultFiles, TaskFailure> {
     let request = serde_json::from_value::<WriterRequest>(Value::clone(&task.arguments))
         .map_err(|problem| ItemsError(format!("The ResultWriter's request is malformed: {problem}")));
-    let files = request
-        .and_then(|request| items::result_files(&request, state.map_results(task.id).into_iter()));
+    let files =
+        request.and_then(|request| items::result_files(&request, state.map_results(task.id).into_iter()));
     files.map_err(|error| failure(errors::RESULT_WRITER_FAILED, error))
 }
 
@@ -84,11 +84,7 @@ fn told(done: &str, bucket: &str, key: &str, error: &PortError) -> ItemsError {
     ItemsError(format!("The object s3://{bucket}/{key} cannot be {done}: {error}"))
 }
 
-async fn read_source(
-    blobs: &dyn Blobs,
-    request: ReaderRequest,
-    source: Source,
-) -> Result<Items, ItemsError> {
+async fn read_source(blobs: &dyn Blobs, request: ReaderRequest, source: Source) -> Result<Items, ItemsError> {
     let request = Arc::new(request);
     let reading = Reading::new(&request);
     match source {
@@ -186,11 +182,13 @@ async fn list(
 ) -> Result<Vec<Listed>, ItemsError> {
     // A port's prefix ends where a segment does; the rest of the prefix is compared here.
     let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let under = if folder.is_empty() { blob_key(bucket, "") } else { format!("{}/", blob_key(bucket, folder)) };
+    let under =
+        if folder.is_empty() { blob_key(bucket, "") } else { format!("{}/", blob_key(bucket, folder)) };
     let mut listed = Vec::new();
     let mut after = None;
     loop {
-        let page = blobs.list(&under, after, PAGE).await.map_err(|error| told("listed", bucket, prefix, &error))?;
+        let page =
+            blobs.list(&under, after, PAGE).await.map_err(|error| told("listed", bucket, prefix, &error))?;
         listed.extend(page.items.iter().filter_map(|blob| found(blob, bucket, prefix, start_after)));
         if listed.len() > ITEMS_MAX && request.max_items.is_none_or(|most| most == 0) {
             break;
@@ -207,7 +205,8 @@ async fn list(
 
 fn found(blob: &Blob, bucket: &str, prefix: &str, start_after: Option<&str>) -> Option<Listed> {
     let (of, key) = object_key(&blob.key)?;
-    let wanted = of == bucket && key.starts_with(prefix) && start_after.is_none_or(|after| key.as_str() > after);
+    let wanted =
+        of == bucket && key.starts_with(prefix) && start_after.is_none_or(|after| key.as_str() > after);
     wanted.then(|| Listed {
         key,
         bytes: blob.bytes,

@@ -96,7 +96,8 @@ async fn answer(memory: &Arc<Memory>, request: &Value) -> Result<Value, (String,
 #[tokio::test]
 async fn an_object_is_read() {
     let memory = Memory::with(&[("b", "in/rows 1.csv", b"a,b\n1,2\n")]);
-    let asked = request("getObject", &json!({"Bucket": "b", "Key": "in/rows 1.csv"}), &json!({"InputType": "CSV"}));
+    let asked =
+        request("getObject", &json!({"Bucket": "b", "Key": "in/rows 1.csv"}), &json!({"InputType": "CSV"}));
     let expected = json!({"Items": [{"a": "1", "b": "2"}], "Source": "S3://b/in/rows 1.csv"});
     assert_eq!(answer(&memory, &asked).await, Ok(expected));
 }
@@ -104,7 +105,8 @@ async fn an_object_is_read() {
 #[tokio::test]
 async fn what_cannot_be_read_is_said() {
     let memory = Memory::with(&[("b", "k", b"{}")]);
-    let asked = |key: &str| request("getObject", &json!({"Bucket": "b", "Key": key}), &json!({"InputType": "JSON"}));
+    let asked =
+        |key: &str| request("getObject", &json!({"Bucket": "b", "Key": key}), &json!({"InputType": "JSON"}));
     let failed = |cause: &str| Err(("States.ItemReaderFailed".to_owned(), cause.to_owned()));
     assert_eq!(answer(&memory, &asked("no")).await, failed("The specified key does not exist: s3://b/no"));
     assert_eq!(answer(&memory, &asked("k")).await, failed("Attempting to map over non-iterable node."));
@@ -209,7 +211,10 @@ async fn many_objects_are_too_many_unless_cut() {
     let parsed = ReaderRequest::from_value(&asked).expect("is one");
     let all = list(&memory, "b", "", None, &parsed).await.expect("are there");
     assert_eq!(all.len(), 5);
-    assert_eq!(answer(&Arc::new(memory), &asked).await.map(|read| read["Items"].as_array().map(Vec::len)), Ok(Some(3)));
+    assert_eq!(
+        answer(&Arc::new(memory), &asked).await.map(|read| read["Items"].as_array().map(Vec::len)),
+        Ok(Some(3))
+    );
 }
 
 #[test]

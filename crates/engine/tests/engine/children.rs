@@ -124,7 +124,7 @@ fn a_name_is_used_once() {
     // The same input while it runs is the same start; after its end the name is taken.
     let states = json!({"A": start("B"), "B": start("W"), "W": machines::wait(5, "C"), "C": start("")});
     let machine = custom("raw", json!({"n": 1}), "A", states);
-    let world = World::new(|request| machines::script(request));
+    let world = World::new(machines::script);
     let bench = Bench::scripted(std::slice::from_ref(&machine), world);
     let execution = bench.one_life(&machine, None).unwrap();
     assert_eq!(execution.error.as_deref(), Some("StepFunctions.ExecutionAlreadyExistsException"));
@@ -314,9 +314,9 @@ fn an_express_child_has_an_id_of_its_own_each_time() {
         let mut state = json!({"Type": "Task", "Resource": "arn:aws:states:::states:startExecution",
             "Arguments": {"StateMachineArn": arn("express"), "Name": "same"}});
         if next.is_empty() {
-            state["End"] = json!(true)
+            state["End"] = json!(true);
         } else {
-            state["Next"] = json!(next)
+            state["Next"] = json!(next);
         }
         state
     };
