@@ -19,7 +19,7 @@ pub struct FileFloor {
     pub format: String,
     /// By `kind/category`.
     pub groups: BTreeMap<String, Figures>,
-    /// The cases that fail, with the reason as it was.
+    /// The cases that fail, with the reason: where they differ, until somebody writes why.
     pub known_failures: BTreeMap<String, String>,
 }
 
@@ -76,11 +76,14 @@ impl Floor {
         Some(regressions)
     }
 
-    /// Records what the file comes to now.
+    /// Records what the file comes to now. Reasons that are written stay; nothing of the recordings themselves goes in.
     pub fn record(&mut self, report: &FileReport) {
+        let before = self.files.get(&report.digest).map(|floor| floor.known_failures.clone());
+        let before = before.unwrap_or_default();
         let failures = report.outcomes.iter().filter(|outcome| outcome.counts).filter_map(|outcome| {
             let (aspect, difference) = outcome.failure()?;
-            let reason = format!("{}: {difference}", aspect.name());
+            let place = format!("{}: differs {}", aspect.name(), difference.at);
+            let reason = before.get(&outcome.name).cloned().unwrap_or(place);
             Some((outcome.name.clone(), reason))
         });
         let floor = FileFloor {
@@ -131,6 +134,18 @@ mod tests {
         assert_eq!(fell.len(), 1, "as many pass, and another one fails: {fell:?}");
         let fell = floor.regressions(&report(&[false, false, true])).unwrap();
         assert_eq!(fell.len(), 2, "the group and the case: {fell:?}");
+    }
+
+    #[test]
+    fn a_written_reason_stays() {
+        let mut floor = Floor::default();
+        floor.record(&report(&[false]));
+        let file = floor.files.get_mut("digest").unwrap();
+        file.known_failures.insert("case 0".to_owned(), "because".to_owned());
+        floor.record(&report(&[false, false]));
+        let known = &floor.files["digest"].known_failures;
+        assert_eq!(known["case 0"], "because");
+        assert_eq!(known["case 1"], "result: differs ");
     }
 
     #[test]

@@ -74,7 +74,7 @@ fn run_apart(kind: FileKind, case: &Arc<(String, Value)>) -> CaseOutcome {
     let theirs = Arc::clone(case);
     let spawned =
         std::thread::Builder::new().name(THREAD.to_owned()).stack_size(STACK_BYTES).spawn(move || {
-            let outcome = catch_unwind(AssertUnwindSafe(|| run_one(kind, &theirs.1)));
+            let outcome = catch_unwind(AssertUnwindSafe(|| run_one(kind, &theirs)));
             let _ = send.send(outcome.map_err(|_| last_panic().unwrap_or_else(|| "it panicked".to_owned())));
         });
     let problem = match spawned {
@@ -88,20 +88,13 @@ fn run_apart(kind: FileKind, case: &Arc<(String, Value)>) -> CaseOutcome {
     broken(kind, &case.1, &problem)
 }
 
-fn run_one(kind: FileKind, case: &Value) -> CaseOutcome {
+fn run_one(kind: FileKind, (line, case): &(String, Value)) -> CaseOutcome {
     match kind {
         FileKind::Executions => asl::run(case),
         FileKind::EventPatterns => suites::patterns::run(case),
         FileKind::SampleDefinitions => suites::definitions::sample(case),
         FileKind::ValidationFixtures => suites::definitions::fixture(case),
-        FileKind::Jsonata => CaseOutcome {
-            name: name_of(case).to_owned(),
-            kind: "JSONata".to_owned(),
-            category: case["group"].as_str().unwrap_or_default().to_owned(),
-            counts: false,
-            verdict: Verdict::Skipped("the suite is not driven yet".to_owned()),
-            shown: None,
-        },
+        FileKind::Jsonata => suites::jsonata::run(line, case),
     }
 }
 
