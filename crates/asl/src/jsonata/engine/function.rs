@@ -151,7 +151,6 @@ impl Function {
 }
 
 /// Names and what they stand for, within those around.
-#[derive(Debug)]
 pub(crate) struct Frame {
     parent: Option<Rc<Frame>>,
     bindings: RefCell<Bindings>,
@@ -160,7 +159,14 @@ pub(crate) struct Frame {
     _charge: Charge,
 }
 
-#[derive(Debug, Default)]
+/// What is bound may hold the frame itself, so nothing of it is shown.
+impl std::fmt::Debug for Frame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Frame").finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
 struct Bindings {
     values: Vec<(Arc<str>, Value)>,
     charge: Option<Charge>,

@@ -138,9 +138,8 @@ impl Parser<'_> {
             "{" => Kind::Group(Box::new((left, self.pairs()?))),
             "^" => Kind::OrderBy(Box::new((left, self.terms()?))),
             "@" | "#" => {
-                let name = match self.expression(80)?.kind {
-                    Kind::Variable(name) => name,
-                    _ => return Err(Thrown::new("S0214").token(*symbol)),
+                let Kind::Variable(name) = self.expression(80)?.kind else {
+                    return Err(Thrown::new("S0214").token(*symbol));
                 };
                 let bound = Box::new((left, name));
                 if *symbol == "@" { Kind::Focus(bound) } else { Kind::Index(bound) }

@@ -172,6 +172,8 @@ fn write_inner(value: &Value, indent: Option<usize>, out: &mut TextBuilder) -> O
         Value::Number(own) if own.is_nan() => out.push("null"),
         Value::Number(own) => {
             super::operators::check_finite(*own)?;
+            // To write a number takes longer than other steps.
+            out.meter().spend(4)?;
             out.push(&number(rounded(*own)))
         }
         Value::String(text) => write_quoted(text.as_str(), out),
