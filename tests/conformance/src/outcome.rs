@@ -91,6 +91,10 @@ impl CaseOutcome {
                         }),
                     };
                 }
+                // What failed is told whole, so that a reader of the report need not run it again.
+                if let Some(shown) = self.shown.as_ref().filter(|_| self.failure().is_some()) {
+                    told["shown"] = shown.clone();
+                }
             }
         }
         told
