@@ -49,6 +49,15 @@ fn checked_picture(evaluation: &Evaluation, picture: &str) -> Outcome<()> {
     Ok(())
 }
 
+/// The library takes the first byte of a field for its component.
+fn checked_fields(picture: &str) -> Outcome<()> {
+    let mut fields = picture.split('[').skip(1).filter_map(|field| field.trim_start().chars().next());
+    match fields.find(|component| !component.is_ascii()) {
+        Some(component) => Err(Thrown::new("D3132").text(component.encode_utf8(&mut [0; 4]))),
+        None => Ok(()),
+    }
+}
+
 fn checked_text(text: &str) -> Outcome<()> {
     if text.len() > TEXT_BYTES_MAX {
         return Err(Thrown::custom(format!(
@@ -147,6 +156,7 @@ fn to_millis(evaluation: &Evaluation, arguments: &[Value]) -> Outcome {
         return library(evaluation, "toMillis", text, vec![JValue::string(text)]);
     };
     checked_picture(evaluation, picture)?;
+    checked_fields(picture)?;
     let (text, picture) = dated(text, picture, evaluation.host.now_ms);
     library(evaluation, "toMillis", &picture, vec![JValue::string(text), JValue::string(picture.as_str())])
 }
@@ -195,6 +205,7 @@ fn formatted(evaluation: &Evaluation, millis: f64, picture: &Value, zone: &Value
     let millis = millis.trunc() as i64;
     let (picture, zone) = (picture.as_str(), zone.as_str());
     checked_picture(evaluation, picture.unwrap_or_default())?;
+    checked_fields(picture.unwrap_or_default())?;
     checked_text(zone.unwrap_or_default())?;
     if picture.is_none() && zone.is_none() {
         return evaluation.text(crate::time::iso(millis));
