@@ -1,5 +1,6 @@
 //! One state, tested alone: what it comes to, what is observed on the way, which requests are refused.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use tenantry_asl::test_state::{Realm, Refusal, Request, TaskAnswer, Tested, identity, test_state};
 use tenantry_asl::{Env, JsonataEvaluator};
@@ -373,4 +374,79 @@ fn wrong_definitions_and_inputs_are_told_apart() {
     assert!(matches!(asked(&request, None), Err(Refusal::Input(_))));
     let request = json!({"definition": "no JSON"});
     assert!(matches!(asked(&request, None), Err(Refusal::Definition(_))));
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        prop_oneof![
+            Just("$.a"),
+            Just("$$"),
+            Just("{% $states.input %}"),
+            Just("Pass"),
+            Just("Task"),
+            Just("$v"),
+            Just("States.UUID()"),
+            Just("")
+        ]
+        .prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        let name = prop_oneof![
+            Just("Type"),
+            Just("Result"),
+            Just("ResultPath"),
+            Just("Parameters"),
+            Just("InputPath"),
+            Just("OutputPath"),
+            Just("Assign"),
+            Just("Choices"),
+            Just("Variable"),
+            Just("Seconds"),
+            Just("SecondsPath"),
+            Just("a"),
+            Just("a.$"),
+            Just("QueryLanguage"),
+            Just("Output")
+        ];
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::vec((name, inner), 0..5)
+                .prop_map(|members| members.into_iter().collect::<Value>()),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// Whatever is asked, there is a report or a refusal.
+    #[test]
+    fn any_request_is_answered(fields in any_json(), kind in 0..6_usize, input in any_json(), context in any_json(), mock in any_json()) {
+        let kind = ["Pass", "Task", "Wait", "Choice", "Map", "Succeed"][kind];
+        let mut state = json!({"Type": kind, "Resource": SEND, "End": true, "Seconds": 1,
+            "ItemProcessor": {"StartAt": "I", "States": {"I": {"Type": "Pass", "End": true}}}});
+        let own: &[&str] = match kind {
+            "Task" => &["Resource", "End"],
+            "Wait" => &["Seconds", "End"],
+            "Map" => &["ItemProcessor", "End"],
+            "Pass" => &["End"],
+            _ => &[],
+        };
+        if let Some(state) = state.as_object_mut() {
+            state.retain(|name, _| name == "Type" || own.contains(&name.as_str()));
+        }
+        let state = with(state, fields);
+        for request in [
+            json!({"definition": state, "input": input, "inspectionLevel": "TRACE"}),
+            json!({"definition": state, "input": input, "context": context, "inspectionLevel": "DEBUG", "mock": {"result": mock.to_string()}}),
+            json!({"definition": state, "input": input, "mock": {"errorOutput": {"error": "E"}}}),
+        ] {
+            if let Ok(Tested::Ended(report)) = asked(&request, None) {
+                prop_assert!(report.output.is_some() || report.error.is_some() || report.cause.is_some() || kind == "Map");
+            }
+        }
+    }
 }

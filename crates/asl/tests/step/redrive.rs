@@ -247,3 +247,30 @@ fn a_fail_state_fails_again() {
         ["ExecutionStarted", "FailStateEntered", "ExecutionFailed", "ExecutionRedriven", "ExecutionFailed"]
     );
 }
+
+#[test]
+fn in_jsonpath_too_only_what_failed_is_repeated() {
+    let call = |name: &str| {
+        json!({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": name, "Payload.$": "$"},
+        "ResultSelector": {"p.$": "$.Payload"}, "ResultPath": "$.r", "OutputPath": "$.r.p", "Assign": {"seen.$": "$.StatusCode"}, "End": true})
+    };
+    let inner = json!({"Type": "Map", "ItemsPath": "$.l", "ItemSelector": {"v.$": "$$.Map.Item.Value", "o.$": "$outer"}, "End": true,
+        "ItemProcessor": {"StartAt": "C", "States": {"C": call("c")}}});
+    let machine = json!({"StartAt": "A", "States": {
+        "A": {"Type": "Pass", "Assign": {"outer": 7}, "Next": "P"},
+        "P": {"Type": "Parallel", "ResultPath": "$.out", "End": true, "Branches": [
+            {"StartAt": "B", "States": {"B": call("b")}}, {"StartAt": "M", "States": {"M": inner}}]}}});
+    let definition = definition(&machine);
+    let mut simulation = Simulation::start(&definition, json!({"l": [1, 2, 3]}));
+    let called =
+        redriven(&mut simulation, |task| function(task) == "c" && task.arguments["Payload"]["v"] == json!(3));
+    assert_eq!(called, ["c"], "the branch and the iterations that succeeded are not repeated");
+    assert_eq!(
+        simulation.output()["out"],
+        json!([{"l": [1, 2, 3]}, [{"v": 1, "o": 7}, {"v": 2, "o": 7}, {"v": 3, "o": 7}]])
+    );
+    let types = simulation.types();
+    let at = types.iter().position(|kind| *kind == "ExecutionRedriven").expect("it is told");
+    assert_eq!(types[at + 1], "TaskScheduled", "states are not entered anew");
+    assert_eq!(types.iter().filter(|kind| **kind == "MapStateSucceeded").count(), 1);
+}
