@@ -17,6 +17,7 @@
 mod endpoint;
 mod error;
 mod http;
+mod json;
 pub mod logging;
 mod names;
 mod operations;

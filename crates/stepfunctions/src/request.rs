@@ -17,8 +17,14 @@ pub(crate) struct TextRule {
     bytes: bool,
     /// Whether the value must not be repeated.
     sensitive: bool,
-    /// The pattern as the model writes it, and what it means.
-    pattern: Option<(&'static str, fn(&str) -> bool)>,
+    pattern: Option<Pattern>,
+}
+
+/// A pattern as the model writes it, and what it means.
+#[derive(Debug, Clone, Copy)]
+struct Pattern {
+    text: &'static str,
+    matches: fn(&str) -> bool,
 }
 
 impl TextRule {
@@ -35,7 +41,7 @@ impl TextRule {
     }
 
     const fn pattern(self, text: &'static str, matches: fn(&str) -> bool) -> Self {
-        Self { pattern: Some((text, matches)), ..self }
+        Self { pattern: Some(Pattern { text, matches }), ..self }
     }
 }
 
@@ -160,7 +166,7 @@ impl<'a> Ask<'a> {
             };
             self.fault(shown, name, &constraint);
         }
-        if let Some((pattern, matches)) = rule.pattern
+        if let Some(Pattern { text: pattern, matches }) = rule.pattern
             && !matches(text)
         {
             self.fault(shown, name, &format!("Member must satisfy regular expression pattern: {pattern}"));

@@ -3,7 +3,7 @@
 
 use super::{Request, seconds};
 use crate::request::{self, Ask};
-use crate::{ApiError, Endpoint, error, names};
+use crate::{ApiError, Endpoint, error, json, names};
 use serde_json::{Value, json};
 use tenantry_core::ports::StartOutcome;
 use tenantry_engine::Launch;
@@ -49,7 +49,7 @@ impl<'a> Asked<'a> {
                 fresh.as_str()
             }
         };
-        let input = serde_json::from_str(self.input.unwrap_or("{}")).map_err(ApiError::invalid_input)?;
+        let input = json::read(self.input.unwrap_or("{}")).map_err(ApiError::invalid_input)?;
         found.launch(registry, name, input)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Request, nothing};
 use crate::request::{self, Ask};
-use crate::{ApiError, Endpoint};
+use crate::{ApiError, Endpoint, json};
 use serde_json::Value;
 use tenantry_core::ports::TaskTokens as _;
 
@@ -12,7 +12,7 @@ pub(super) async fn succeed(endpoint: &Endpoint, request: &Request) -> Result<Va
     let output = ask.required_text("output", request::DATA)?;
     ask.done()?;
     // A token that is none is told before what is wrong with the output.
-    let output = match serde_json::from_str(output) {
+    let output = match json::read(output) {
         Ok(output) => output,
         Err(_) if !endpoint.engine().is_task_token(token) => return Err(ApiError::invalid_token()),
         Err(error) => return Err(ApiError::invalid_output(error)),

@@ -118,7 +118,7 @@ impl Registry {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn Ids>,
     ) -> Result<Self, RegistryError> {
-        let (machines, activities) = stored::load(&documents.all().await?)?;
+        let stored::Loaded { machines, activities } = stored::load(&documents.all().await?)?;
         let machines = machines.into_iter().map(|(name, machine)| (name, Arc::new(machine))).collect();
         let activities = activities.into_iter().map(|(name, activity)| (name, Arc::new(activity))).collect();
         let state = RwLock::new(State { machines, activities });

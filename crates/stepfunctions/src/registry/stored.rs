@@ -184,10 +184,14 @@ fn read<T: for<'de> Deserialize<'de>>(document: &Document) -> Result<T, DamagedR
     serde_json::from_str(&document.body).map_err(|error| damaged(&document.key, error))
 }
 
+/// What all documents say.
+pub(super) struct Loaded {
+    pub(super) machines: BTreeMap<String, Machine>,
+    pub(super) activities: BTreeMap<String, Activity>,
+}
+
 /// Reads all documents.
-pub(super) fn load(
-    documents: &[Document],
-) -> Result<(BTreeMap<String, Machine>, BTreeMap<String, Activity>), DamagedRegistry> {
+pub(super) fn load(documents: &[Document]) -> Result<Loaded, DamagedRegistry> {
     let mut parsed = Parsed::default();
     let mut machines = BTreeMap::new();
     let mut activities = BTreeMap::new();
@@ -241,5 +245,5 @@ pub(super) fn load(
             _ => return Err(damaged(&document.key, "nothing of this kind is known")),
         }
     }
-    Ok((machines, activities))
+    Ok(Loaded { machines, activities })
 }

@@ -79,7 +79,7 @@ fn anything_changed_is_refused() {
         changed.insert(name, value.parse().unwrap());
         refused(verify(SOON, "/", &changed, BODY));
     }
-    let mut unsigned = good.clone();
+    let mut unsigned = good;
     unsigned.remove("content-type");
     assert!(refused(verify(SOON, "/", &unsigned, BODY)).contains("'content-type'"));
     let uncovered = AUTHORIZATION.replace(";x-amz-target", "");
