@@ -7,6 +7,7 @@ use crate::invoker::{TaskFailure, TaskInvoker, TaskRequest};
 use crate::journal::Journal;
 use crate::live::Slots;
 use crate::machines::Machines;
+use crate::pages::Pages;
 use crate::stats::{Counters, EngineStats};
 use crate::timers::{self, Wheel};
 use crate::tokens::TokenKeys;
@@ -52,6 +53,7 @@ pub(crate) struct Inner {
     pub(crate) machines: Option<Arc<dyn Machines>>,
     pub(crate) blobs: Option<Arc<dyn Blobs>>,
     pub(crate) activities: Activities,
+    pub(crate) pages: Pages,
     /// Places for calls that are being made.
     pub(crate) calls: Semaphore,
     /// Places for children that are being started or stopped.
@@ -99,6 +101,7 @@ impl Engine {
             machines: config.machines,
             blobs: config.blobs,
             activities: Activities::default(),
+            pages: Pages::default(),
             calls: Semaphore::new(config.calls_max),
             launches: Semaphore::new(LAUNCHES_MAX),
             definitions: Mutex::new(definitions),

@@ -22,6 +22,7 @@ mod live;
 mod machines;
 mod map_items;
 mod map_runs;
+mod pages;
 mod parent;
 mod record;
 mod recovery;

@@ -97,11 +97,12 @@ impl Inner {
     ) -> Result<HistoryPage, WorkflowError> {
         let stored = self.find(id).await?;
         let mut page = HistoryPage::default();
-        let mut skip = 0;
+        // Newest first, places move with every row that is appended.
+        let ascending_after = after.filter(|_| !descending);
+        let mut skip = ascending_after.map_or(0, |after| self.pages.rows_before(stored.key, after));
         loop {
             let read =
                 self.journal.rows_page(stored.key, skip, HISTORY_ROWS, descending).await.map_err(refused)?;
-            skip += read.rows.len();
             for row in &read.rows {
                 let mut events = record::history(row).map_err(|error| unreadable(error.into()))?;
                 if descending {
@@ -115,10 +116,14 @@ impl Inner {
                     }
                     if page.events.len() == limit {
                         page.next = page.events.last().map(|event| event.id);
+                        if let Some(next) = page.next.filter(|_| !descending) {
+                            self.pages.remember(stored.key, next, skip);
+                        }
                         return Ok(page);
                     }
                     page.events.push(shown(event));
                 }
+                skip += 1;
             }
             if !read.more || read.rows.is_empty() {
                 return Ok(page);
