@@ -28,7 +28,7 @@ const CAUSE: &str = "cause-canary-Nq7dY2sGfK";
 const REFUSAL: &str = "refusal-canary-c4WbM9aZtE";
 
 /// Files of the data folder that are secrets themselves; and the log, which the test puts there.
-const OPEN_FILES: [&str; 3] = ["admin.token", "master.key", "server.log"];
+const OPEN_FILES: [&str; 4] = ["admin.token", "aws-credentials.json", "master.key", "server.log"];
 
 /// What of the services' words a place may show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,6 +80,9 @@ impl Story {
         let mut client = Client::of(&server);
         let mut known = Known::default();
         known.secret("admin token", &server.token());
+        let key = std::fs::read(dir.join("aws-credentials.json")).expect("aws-credentials.json");
+        let key: Value = serde_json::from_slice(&key).expect("JSON");
+        known.secret("secret access key", text(&key, "/SecretAccessKey"));
         known.bytes("master key", &std::fs::read(dir.join("master.key")).expect("master.key"));
         known.secret("wrong token", WRONG);
         let mut sealed = Known::default();
