@@ -29,13 +29,14 @@ impl Run<'_> {
         if ruled && self.retries(id, &failure) {
             return;
         }
+        let before = self.frame(id).map_or(0, |frame| frame.event);
         if fans {
             self.chain(id, format!("{}StateFailed", state.kind.event_prefix()), nothing());
         }
         let caught = state.catch.iter().position(|rule| ruled && takes(&rule.errors, failure.matched()));
         if let Some(index) = caught {
             self.remove_children(id);
-            return self.leave_by_catch(id, index, &failure);
+            return self.leave_by_catch(id, index, &failure, before);
         }
         let failure = Failure { beyond_rules: false, ..failure };
         if let Some(frame) = self.frame_mut(id)
@@ -77,7 +78,7 @@ impl Run<'_> {
         }
         let caught = state.catch.iter().position(|rule| ruled && takes(&rule.errors, failure.matched()));
         if let Some(index) = caught {
-            return self.leave_by_catch(id, index, &failure);
+            return self.leave_by_catch(id, index, &failure, 0);
         }
         let Failure { error, cause, .. } = failure;
         probe.end(Ended::Failed { error, cause, exhausted_rule: found.map(|(rule, _)| rule) });

@@ -50,8 +50,9 @@ impl Run<'_> {
         self.leave(id, outcome, state.next.as_ref());
     }
 
-    /// A Catch rule takes an error.
-    pub(super) fn leave_by_catch(&mut self, id: FrameId, index: usize, failure: &Failure) {
+    /// A Catch rule takes an error. `before` is the thread's last event before the state told that it failed: an
+    /// expression of the rule that fails is told from there.
+    pub(super) fn leave_by_catch(&mut self, id: FrameId, index: usize, failure: &Failure, before: u64) {
         let Some(rule) = self.state_of(id).and_then(|state| state.catch.get(index)) else { return };
         let mut error_output = Map::new();
         if let Some(error) = &failure.error {
@@ -74,6 +75,9 @@ impl Run<'_> {
         match outcome {
             Ok(outcome) => self.exit(id, Some(&rule.next), outcome, Some(caught)),
             Err(problem) => {
+                if let (Unevaluated::Query { .. }, Some(frame)) = (&problem, self.frame_mut(id)) {
+                    frame.event = before;
+                }
                 let failure = self.evaluation_failed(id, problem);
                 self.fail(id, Failure { beyond_rules: true, ..failure });
             }

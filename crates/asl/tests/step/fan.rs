@@ -157,3 +157,29 @@ fn a_failed_item_selector_fails_the_map() {
     simulation.run(|_| invoked(json!(1)));
     assert_eq!(simulation.failure().0, Some("States.QueryEvaluationError"));
 }
+
+#[test]
+fn a_catch_whose_expression_fails_fails_the_state_a_second_time() {
+    let machine = json!({"QueryLanguage": "JSONata", "StartAt": "P", "States": {
+        "P": {"Type": "Parallel", "End": true, "Branches": [{"StartAt": "Boom", "States": {"Boom": {"Type": "Fail", "Error": "E"}}}],
+            "Catch": [{"ErrorEquals": ["Other"], "Next": "D"}, {"ErrorEquals": ["States.ALL"], "Output": {"v": "{% $states.input.missing %}"}, "Next": "D"}]},
+        "D": {"Type": "Pass", "End": true}}});
+    let definition = definition(&machine);
+    let simulation = Simulation::start(&definition, json!({}));
+    assert_eq!(
+        simulation.types()[3..],
+        [
+            "FailStateEntered",
+            "ParallelStateFailed",
+            "EvaluationFailed",
+            "ParallelStateFailed",
+            "ExecutionFailed"
+        ]
+    );
+    let previous: Vec<u64> = simulation.history.iter().map(|event| event.previous_id).collect();
+    assert_eq!(previous, [0, 0, 2, 3, 4, 4, 6, 7]);
+    assert_eq!(
+        simulation.history[5].details["evaluationFailedEventDetails"]["location"],
+        "Catch[1]/Output/v"
+    );
+}
