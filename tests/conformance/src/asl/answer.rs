@@ -33,6 +33,8 @@ const ADDED: &[(&str, &str)] = &[
     ("redriveCount", "2023-11-16"),
     ("redriveStatus", "2023-11-16"),
     ("redriveStatusReason", "2023-11-16"),
+    ("pendingRedrive", "2023-11-16"),
+    ("failuresNotRedrivable", "2023-11-16"),
     ("encryptionConfiguration", "2024-07-26"),
     ("variableReferences", "2024-11-23"),
     // The same in the spelling of `states:startExecution.sync`.
