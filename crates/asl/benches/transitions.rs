@@ -1,5 +1,5 @@
 //! Transitions of the pure interpreter a second: no journal, no clock, one thread.
-//! `cargo bench -p tenantry-asl --bench transitions`.
+//! `cargo bench -p tenantry-asl --bench transitions`; `-- heavy` for those machines alone whose names hold the word.
 //!
 //! A transition is one state entered and left. Each execution is stepped from its start to its end, with every change
 //! folded in, as the runtime does.
@@ -54,7 +54,7 @@ fn map(language: &str) -> Value {
 fn cases() -> Vec<Case> {
     let input = json!({"tenant": {"id": "tnt_1", "plan": "pro", "seats": 5}, "items": [1, 2, 3, 4]});
     let heavy = "{% ( $total := $sum($states.input.orders.(price * quantity)); \
-                 $by := $states.input.orders{category: $sum(price * quantity)}; \
+                 $by := $states.input.orders{category: $sum($.(price * quantity))}; \
                  {'total': $total, 'by': $by, 'top': $states.input.orders^(>price)[[0..4]].name, \
                   'names': $join($map($states.input.orders, function($o) { $uppercase($o.name) }), ', ')} ) %}";
     let orders: Vec<Value> = (0..50)
@@ -141,7 +141,8 @@ fn run(definition: &Definition, input: &Value) {
 
 fn main() {
     println!("{:<24} {:>16} {:>16}", "machine", "transitions/s", "us a transition");
-    for case in cases() {
+    let word = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
+    for case in cases().into_iter().filter(|case| case.name.contains(&word)) {
         let definition = parse(&case.definition.to_string()).expect("the bench's own definitions are good");
         let began = Instant::now();
         let mut transitions = 0u64;

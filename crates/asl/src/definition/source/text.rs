@@ -58,7 +58,7 @@ fn escape(reader: &mut Reader<'_>) -> Result<char, NotJson> {
     Ok(plain)
 }
 
-/// `\uXXXX`, or two of them for a character beyond the basic plane.
+/// `\u` and four hex digits, or two of them for a character beyond the basic plane.
 fn unicode(reader: &mut Reader<'_>) -> Result<char, NotJson> {
     let first = hex(reader)?;
     if let Some(letter) = char::from_u32(first) {
