@@ -45,10 +45,10 @@ impl<'a> Run<'a> {
         if let Some(distributed) = &map.distributed {
             return self.start_map_run(id, map, distributed);
         }
-        let prepared = self.items(id, map).and_then(|items| {
-            let limit = self.optional_amount(id, map.max_concurrency.as_ref(), "MaxConcurrency", 0)?;
+        let limit = self.optional_amount(id, map.max_concurrency.as_ref(), "MaxConcurrency", 0..=u64::MAX);
+        let prepared = limit.and_then(|limit| {
             let limit = limit.filter(|limit| *limit > 0).unwrap_or(u64::MAX);
-            Ok((items, limit.min(INLINE_MAP_CONCURRENCY_MAX)))
+            Ok((self.items(id, map)?, limit.min(INLINE_MAP_CONCURRENCY_MAX)))
         });
         let (items, limit) = match prepared {
             Ok(prepared) => prepared,

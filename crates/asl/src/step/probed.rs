@@ -69,7 +69,7 @@ impl Run<'_> {
             let inputs = self.observe_selector(id, map, &value, items)?;
             self.observe_batches(id, map, &inputs)?;
         }
-        let limit = self.optional_amount(id, map.max_concurrency.as_ref(), "MaxConcurrency", 0)?;
+        let limit = self.optional_amount(id, map.max_concurrency.as_ref(), "MaxConcurrency", 0..=u64::MAX)?;
         self.observe(Stage::MaxConcurrency, &Arc::new(Value::from(limit.unwrap_or(0))));
         if let Some(distributed) = distributed {
             if let Some(count) = self.tolerated_count(id, distributed)? {

@@ -8,6 +8,7 @@ use super::history::{details, to_text, untruncated};
 use super::probe::{Answer, Ended};
 use super::run::Run;
 use crate::definition::model::{Io, Kind, Resource, ResourceKind, Task, WaitsFor};
+use crate::limits::SECONDS_MAX;
 use crate::state::{Activity, FrameId, Payload};
 use crate::{PendingTask, TaskId, TaskKind, TimerKey};
 use serde_json::{Value, json};
@@ -78,8 +79,10 @@ impl<'a> Run<'a> {
         let token = task.resource.waits_for != WaitsFor::Response;
         let given = Given { token, ..Given::default() };
         let arguments = self.handed_on(id, given)?;
-        let timeout_seconds = self.optional_amount(id, task.timeout.as_ref(), "TimeoutSeconds", 1)?;
-        let heartbeat_seconds = self.optional_amount(id, task.heartbeat.as_ref(), "HeartbeatSeconds", 1)?;
+        let timeout_seconds =
+            self.optional_amount(id, task.timeout.as_ref(), "TimeoutSeconds", 1..=SECONDS_MAX)?;
+        let heartbeat_seconds =
+            self.optional_amount(id, task.heartbeat.as_ref(), "HeartbeatSeconds", 1..=SECONDS_MAX)?;
         if let (Some(timeout), Some(heartbeat)) = (timeout_seconds, heartbeat_seconds)
             && heartbeat >= timeout
         {

@@ -1,11 +1,12 @@
 //! The Wait state. <https://docs.aws.amazon.com/step-functions/latest/dg/state-wait.html>
 
-use super::amount::whole;
+use super::amount::written;
 use super::evaluate::{Given, Unevaluated, unexpected};
 use super::history::last_of;
 use super::run::Run;
 use crate::definition::model::{Amount, Wait};
 use crate::jsonpath::Path;
+use crate::limits::SECONDS_MAX;
 use crate::state::{Activity, FrameId};
 use crate::{Template, TimerKey, time};
 use serde_json::Value;
@@ -17,7 +18,7 @@ impl Run<'_> {
                 self.seconds_at(id, path).map(|seconds| self.after_seconds(seconds))
             }
             Wait::Seconds(amount) => {
-                self.amount(id, amount, "Seconds", 0).map(|seconds| self.after_seconds(seconds))
+                self.amount(id, amount, "Seconds", 0..=SECONDS_MAX).map(|seconds| self.after_seconds(seconds))
             }
             Wait::Timestamp(template) => match self.template(id, template, "Timestamp", Given::default()) {
                 Ok(value) => self.timestamp(id, template, &value),
@@ -43,11 +44,13 @@ impl Run<'_> {
         let value = self.waited_for(id, path, "SecondsPath")?;
         let what = |problem: &str| {
             let text = path.text();
-            Unevaluated::runtime(format!("The SecondsPath parameter {problem}: {text} == {}", shown(&value)))
+            Unevaluated::runtime(format!(
+                "The SecondsPath parameter {problem}: {text} == {}",
+                written(&value)
+            ))
         };
-        // A fraction is refused even where it is nothing: `1.0` is no long.
-        let number = whole(&value).filter(|_| !value.is_f64());
-        let number = number.ok_or_else(|| what("cannot be parsed as a long value"))?;
+        // Read as a number is written: a text of digits will do, and `1.0` is no long.
+        let number: i64 = written(&value).parse().map_err(|_| what("cannot be parsed as a long value"))?;
         u64::try_from(number).map_err(|_| what("references a negative value"))
     }
 
@@ -57,7 +60,7 @@ impl Run<'_> {
             Unevaluated::runtime(format!(
                 "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: {} == {}",
                 path.text(),
-                shown(&value)
+                written(&value)
             ))
         })
     }
@@ -91,13 +94,5 @@ impl Run<'_> {
             );
             Unevaluated::at("Timestamp", problem)
         })
-    }
-}
-
-/// A text as it is, anything else as JSON.
-fn shown(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
     }
 }

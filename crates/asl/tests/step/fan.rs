@@ -183,3 +183,50 @@ fn a_catch_whose_expression_fails_fails_the_state_a_second_time() {
         "Catch[1]/Output/v"
     );
 }
+
+/// A path's number is read as it is written: a text of digits will do, and a whole number has no fraction.
+#[test]
+fn numbers_of_a_map_by_paths() {
+    let machine = json!({"StartAt": "M", "States": {"M": {"Type": "Map", "ItemsPath": "$.items", "End": true,
+        "MaxConcurrencyPath": "$.limit", "ToleratedFailureCountPath": "$.count", "ToleratedFailurePercentagePath": "$.share",
+        "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}}}});
+    let definition = definition(&machine);
+    let no_integer = |field: &str, value: &str, path: &str| {
+        format!("The {field}Path field refers to value \"{value}\" which is not a valid integer: {path}")
+    };
+    for (field, value, told) in [
+        ("limit", json!("2"), String::new()),
+        ("limit", json!(0), String::new()),
+        ("limit", json!(2.0), no_integer("MaxConcurrency", "2.0", "$.limit")),
+        ("limit", json!("x"), no_integer("MaxConcurrency", "x", "$.limit")),
+        ("limit", json!(null), no_integer("MaxConcurrency", "null", "$.limit")),
+        ("limit", json!(-1), "Expected non-negative integer for MaxConcurrency, got '-1' instead.".to_owned()),
+        ("count", json!("2"), String::new()),
+        ("count", json!(1.5), no_integer("ToleratedFailureCount", "1.5", "$.count")),
+        ("count", json!("-2"), "ToleratedFailureCount cannot be negative.".to_owned()),
+        ("share", json!("1.5"), String::new()),
+        ("share", json!("100.5"), "ToleratedFailurePercentage must be between 0 and 100.".to_owned()),
+        ("share", json!("NaN"), "ToleratedFailurePercentage must be between 0 and 100.".to_owned()),
+        (
+            "share",
+            json!({}),
+            "The ToleratedFailurePercentagePath field refers to value \"{}\" which is not a valid float: $.share"
+                .to_owned(),
+        ),
+    ] {
+        let mut input = json!({"items": [], "limit": 1, "count": 0, "share": 0});
+        input[field] = value;
+        let simulation = Simulation::start(&definition, input.clone());
+        if told.is_empty() {
+            assert_eq!(*simulation.output(), json!([]), "{input}");
+            continue;
+        }
+        let cause =
+            format!("An error occurred while executing the state 'M' (entered at the event id #2). {told}");
+        assert_eq!(simulation.failure(), (Some("States.Runtime"), Some(cause.as_str())), "{input}");
+        // What is tolerated is looked at once the state has started.
+        let started = simulation.types().contains(&"MapStateStarted");
+        assert_eq!(started, field != "limit", "{input}");
+    }
+}

@@ -17,6 +17,8 @@ fn it_waits_as_long_as_its_path_says() {
         (json!({"Seconds": 3}), json!({}), 3_000),
         (json!({"SecondsPath": "$.s"}), json!({"s": 7}), 7_000),
         (json!({"SecondsPath": "$.s"}), json!({"s": 0}), 0),
+        // A path's number is read as it is written.
+        (json!({"SecondsPath": "$.s"}), json!({"s": "8"}), 8_000),
         (json!({"InputPath": "$.in", "SecondsPath": "$.s"}), json!({"in": {"s": 2}}), 2_000),
         (json!({"SecondsPath": "$$.Execution.Input.s"}), json!({"s": 4}), 4_000),
         (json!({"Timestamp": "2026-01-01T00:00:05Z"}), json!({}), 5_000),

@@ -43,6 +43,10 @@ const DISTRIBUTED_ONLY: &[&str] = &[
 /// Longest label, in characters.
 const LABEL_LENGTH_MAX: usize = 40;
 
+/// What a label may not hold, besides white space and control characters: it becomes part of an ARN.
+/// <https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html#map-state-distributed-additional-fields>
+const LABEL_EXCLUDES: &str = "?*<>{}[]:;,\\|^~$#%&`\"";
+
 /// Where a Map's iterations run.
 pub(super) enum Processor {
     Inline(Arc<str>),
@@ -132,9 +136,22 @@ impl Parser<'_> {
 
     fn label(&mut self, at: &At<'_>) -> Option<String> {
         let label = self.string(at)?;
+        if label.is_empty() {
+            self.schema(at, "Value cannot be empty");
+            return None;
+        }
+        if label.contains(|letter: char| {
+            letter.is_whitespace() || letter.is_control() || LABEL_EXCLUDES.contains(letter)
+        }) {
+            let message = format!("Invalid Label name: Label '{label}' contains invalid characters");
+            self.error(at, "INVALID_LABEL_NAME", message).hint(
+                "a label has no white space, no control characters and none of ?*<>{}[]:;,\\|^~$#%&`\"",
+            );
+            return None;
+        }
         if label.chars().count() > LABEL_LENGTH_MAX {
             let message = format!(
-                "Invalid Label name: {label} exceeds the {LABEL_LENGTH_MAX}-character limit allowed by the service"
+                "Invalid Label name: Label '{label}' exceeds the {LABEL_LENGTH_MAX}-character limit allowed by the service"
             );
             self.error(at, "INVALID_LABEL_NAME", message);
             return None;

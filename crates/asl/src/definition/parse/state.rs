@@ -140,7 +140,7 @@ impl Parser<'_> {
             self.error(at, "INVALID_STATE_NAME", "Invalid State name: the name is empty");
         } else if name.chars().count() > STATE_NAME_LENGTH_MAX {
             let message = format!(
-                "Invalid State name: {name} exceeds the {STATE_NAME_LENGTH_MAX}-character limit allowed by the service"
+                "Invalid State name: State '{name}' exceeds the {STATE_NAME_LENGTH_MAX}-character limit allowed by the service"
             );
             self.error(at, "INVALID_STATE_NAME", message);
         }

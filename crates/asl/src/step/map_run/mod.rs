@@ -41,10 +41,9 @@ struct Settings {
 impl<'a> Run<'a> {
     /// Starts a distributed Map's run.
     pub(super) fn start_map_run(&mut self, id: FrameId, map: &'a Map, distributed: &'a Distributed) {
-        let prepared = self.map_run_items(id, map, distributed).and_then(|items| {
-            let limit = self.optional_amount(id, map.max_concurrency.as_ref(), "MaxConcurrency", 0)?;
-            Ok((items, limit.unwrap_or(0)))
-        });
+        let limit = self.optional_amount(id, map.max_concurrency.as_ref(), "MaxConcurrency", 0..=u64::MAX);
+        let prepared =
+            limit.and_then(|limit| Ok((self.map_run_items(id, map, distributed)?, limit.unwrap_or(0))));
         let (items, max_concurrency) = match prepared {
             Ok(prepared) => prepared,
             Err(problem) => return self.fail_evaluation(id, problem),

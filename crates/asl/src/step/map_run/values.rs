@@ -1,11 +1,11 @@
 //! Fields that only distributed Maps have.
 
+use super::super::amount::out_of_range;
 use super::super::evaluate::{Given, Unevaluated, unexpected};
 use super::super::run::Run;
 use crate::definition::model::map::{CsvHeaders, Distributed, InputType, ItemReader, ManifestType, Pointer};
 use crate::definition::model::{Amount, Computed, Kind};
 use crate::items::{Delimiter, Format, Headers, ManifestKind, ReaderRequest};
-use crate::jsonpath;
 use crate::limits::PAYLOAD_BYTES_MAX;
 use crate::state::{Batching, Dataset, FrameId, Payload};
 use serde_json::{Map, Value};
@@ -34,7 +34,11 @@ impl<'a> Run<'a> {
         let count = self.whole_number(id, amount, "ToleratedFailureCount")?;
         match u64::try_from(count) {
             Ok(count) => Ok(Some(count)),
-            Err(_) => Err(out_of_range(amount, "ToleratedFailureCount", "cannot be negative.")),
+            Err(_) => Err(out_of_range(
+                amount,
+                "ToleratedFailureCount",
+                "ToleratedFailureCount cannot be negative.".to_owned(),
+            )),
         }
     }
 
@@ -45,34 +49,6 @@ impl<'a> Run<'a> {
     ) -> Result<Option<f64>, Unevaluated> {
         let percentage = distributed.tolerated_failure_percentage.as_ref();
         percentage.map(|amount| self.percentage(id, amount, "ToleratedFailurePercentage")).transpose()
-    }
-
-    /// A whole number, of whatever size. A path may also lead to a text that is one, as recorded executions show.
-    fn whole_number(&self, id: FrameId, amount: &Amount, location: &str) -> Result<i128, Unevaluated> {
-        match amount {
-            Amount::Fixed(fixed) => Ok(i128::from(*fixed)),
-            Amount::Computed(expression) => {
-                let value = self.expression(id, expression, location, Given::default())?;
-                whole(&value).ok_or_else(|| unexpected(expression, location, "number", &value))
-            }
-            Amount::At(path) => {
-                let input = self.selected_input(id)?;
-                let value = self
-                    .path(id, path, &input, Given::default())
-                    .map_err(|error| Unevaluated::from(jsonpath::Failure::of_path(&error)))?;
-                let shown = match &value {
-                    Value::String(text) => text.clone(),
-                    other => other.to_string(),
-                };
-                let number = if value.is_string() { shown.parse().ok() } else { whole(&value) };
-                number.ok_or_else(|| {
-                    Unevaluated::runtime(format!(
-                        "The {location}Path field refers to value \"{shown}\" which is not a valid integer: {}",
-                        path.text()
-                    ))
-                })
-            }
-        }
     }
 
     pub(super) fn reader_request(&self, id: FrameId, reader: &ItemReader) -> Result<Requested, Unevaluated> {
@@ -141,7 +117,7 @@ impl<'a> Run<'a> {
             let Some(amount) = amount else { return Ok(None) };
             match u64::try_from(self.whole_number(id, amount, location)?) {
                 Ok(limit) if limit > 0 => Ok(Some(limit)),
-                _ => Err(out_of_range(amount, location, "must be positive.")),
+                _ => Err(out_of_range(amount, location, format!("{location} must be positive."))),
             }
         };
         let most = PAYLOAD_BYTES_MAX as u64;
@@ -182,19 +158,6 @@ impl<'a> Run<'a> {
         let input = self.selected_input(id)?;
         self.computed(id, selector, "ItemSelector", &input, given)
     }
-}
-
-fn out_of_range(amount: &Amount, location: &str, rule: &str) -> Unevaluated {
-    let problem = format!("{location} {rule}");
-    match amount {
-        Amount::Computed(_) => Unevaluated::at(location, problem),
-        Amount::Fixed(_) | Amount::At(_) => Unevaluated::runtime(problem),
-    }
-}
-
-/// A JSON number without a fraction, also where it is written with one: `3.0`.
-fn whole(value: &Value) -> Option<i128> {
-    super::super::amount::whole(value)
 }
 
 fn format(input_type: InputType) -> Format {

@@ -89,14 +89,24 @@ fn names_and_labels() {
         (
             json!({"StartAt": long, "States": {long.as_str(): {"Type": "Succeed"}}}),
             vec![&format!(
-                "INVALID_STATE_NAME: Invalid State name: {long} exceeds the 80-character limit allowed by the service at /States/{long}"
+                "INVALID_STATE_NAME: Invalid State name: State '{long}' exceeds the 80-character limit allowed by the service at /States/{long}"
             )],
         ),
         (
             machine(json!({"A": map("X", &label)})),
             vec![&format!(
-                "INVALID_LABEL_NAME: Invalid Label name: {label} exceeds the 40-character limit allowed by the service at /States/A/Label"
+                "INVALID_LABEL_NAME: Invalid Label name: Label '{label}' exceeds the 40-character limit allowed by the service at /States/A/Label"
             )],
+        ),
+        (
+            machine(json!({"A": map("X", "")})),
+            vec!["SCHEMA_VALIDATION_FAILED: Value cannot be empty at /States/A/Label"],
+        ),
+        (
+            machine(json!({"A": map("X", "a/b:c")})),
+            vec![
+                "INVALID_LABEL_NAME: Invalid Label name: Label 'a/b:c' contains invalid characters at /States/A/Label",
+            ],
         ),
         (
             machine(json!({"A": two, "B": map("Y", "l")})),
@@ -105,6 +115,25 @@ fn names_and_labels() {
     ]);
     let twice = r#"{"StartAt": "A", "States": {"A": {"Type": "Succeed"}, "A": {"Type": "Succeed"}}}"#;
     assert_eq!(said(&validate(twice)), "DUPLICATE_STATE_NAME: Duplicate State name: A at /States/A");
+}
+
+#[test]
+fn labels_become_part_of_an_arn() {
+    let labelled = |label: &str| {
+        of(
+            "Map",
+            json!({"Label": label, "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                "StartAt": "B", "States": {"B": {"Type": "Pass", "End": true}}}}),
+        )
+        .to_string()
+    };
+    for letter in " ?*<>{}[]:;,\\|^~$#%&`\"\t\n\u{0}\u{1f}\u{7f}\u{9f}".chars() {
+        assert!(!validate(&labelled(&format!("a{letter}"))).is_empty(), "{letter:?}");
+    }
+    for label in ["a", "a-b_c.d", "/a", "é!@()+='"] {
+        assert_eq!(validate(&labelled(label)), [], "{label}");
+    }
 }
 
 #[test]
