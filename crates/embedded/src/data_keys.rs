@@ -48,6 +48,15 @@ impl EmbeddedDataKeys {
         Ok(Self { store, master, ids, cache: Arc::default() })
     }
 
+    /// The master key, for keys that are no tenant's.
+    pub(crate) fn master(&self) -> &SealingKey {
+        &self.master
+    }
+
+    pub(crate) fn ids(&self) -> &Arc<dyn Ids> {
+        &self.ids
+    }
+
     /// Seals with a key that is in memory; `None` where it is not. Never waits.
     pub fn seal_cached(
         &self,

@@ -7,7 +7,7 @@ use crate::OpenError;
 use crate::lock::{DataFolder, sync_folder};
 use crate::store::{Abort, Store, WriteError};
 use chacha20poly1305::{AeadInOut as _, KeyInit as _, Tag, XChaCha20Poly1305, XNonce};
-use rusqlite::OptionalExtension as _;
+use rusqlite::{OptionalExtension as _, Transaction};
 use std::fs::OpenOptions;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -101,6 +101,33 @@ impl SealingKey {
             .map_err(|_| Unopenable)?;
         Ok(plain)
     }
+}
+
+/// The one key that `table` keeps wrapped by the master key in its only row; made within this write where it is missing.
+/// Whether it was made.
+///
+/// # Errors
+/// SQLite's; [`Unopenable`] where the row was altered.
+pub(crate) fn kept_key_in(
+    tx: &Transaction<'_>,
+    table: &'static str,
+    parts: &[&str],
+    master: &SealingKey,
+    ids: &dyn Ids,
+) -> rusqlite::Result<Result<(SealingKey, bool), Unopenable>> {
+    let wrapped: Option<Vec<u8>> =
+        tx.query_row(&format!("SELECT wrapped FROM {table}"), [], |row| row.get(0)).optional()?;
+    let Some(wrapped) = wrapped else {
+        let bytes = SealingKey::generate(ids);
+        let wrapped = master.seal(ids, parts, &*bytes);
+        tx.execute(&format!("INSERT INTO {table} (id, wrapped) VALUES (1, ?1)"), [wrapped])?;
+        return Ok(Ok((SealingKey::new(&bytes), true)));
+    };
+    Ok(master.open(parts, &wrapped).and_then(|plain| {
+        let plain = Zeroizing::new(plain);
+        let bytes = plain.as_slice().try_into().map_err(|_| Unopenable)?;
+        Ok((SealingKey::new(&Zeroizing::new(bytes)), false))
+    }))
 }
 
 /// The master key of the data folder; made where neither it nor a database is there.

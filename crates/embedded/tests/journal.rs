@@ -9,7 +9,7 @@ use std::time::Duration;
 use tenantry_contract::ManualClock;
 use tenantry_core::ports::{Clock as _, ExecutionFilter, ExecutionStatus, Queue as _};
 use tenantry_core::{ExecutionId, TenantId, Timestamp};
-use tenantry_embedded::{EmbeddedHome, EmbeddedJournal, HomeOptions, QueueName};
+use tenantry_embedded::{EmbeddedHome, EmbeddedJournal, HomeOptions, OpenError, QueueName};
 use tenantry_engine::{
     ClosedExecution, Definitions as _, Entry, ExecutionKey, Forget, Journal, JournalError, StartedExecution,
 };
@@ -319,24 +319,90 @@ fn on_disk(dir: &Path, text: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_tenants_rows_are_sealed_on_disk() {
+async fn rows_are_sealed_on_disk_whosever_they_are() {
+    for tenant_id in [Some(tenant(7)), None] {
+        let (home, dir) = home(ManualClock::new());
+        let secret = "canary-of-an-execution";
+        let first = home.journal.next_key();
+        let with_key_to_be_made =
+            Entry { started: started("w", "canary-of-a-name", tenant_id.clone()), ..entry(first, secret) };
+        home.journal.append(with_key_to_be_made).await.unwrap();
+        home.journal.append(entry(first, secret)).await.unwrap();
+        let end = Entry { closed: closed(ExecutionStatus::Failed, 9), ..entry(first, secret) };
+        home.journal.append(end).await.unwrap();
+        home.journal.append(Entry { reopened: true, ..entry(first, secret) }).await.unwrap();
+        assert!(on_disk(dir.path(), "canary-of-a-name"), "the search finds what is not sealed");
+        assert!(!on_disk(dir.path(), secret), "{tenant_id:?}");
+        let (revived, copy) = revive(dir.path());
+        revived.journal.append(entry(first, secret)).await.unwrap();
+        assert!(!on_disk(copy.path(), secret), "{tenant_id:?}");
+        assert_eq!(payloads(&revived.journal, first, false).await, [secret; 5]);
+    }
+}
+
+fn execute(home: &EmbeddedHome, sql: &'static str) {
+    let done =
+        home.store.write_now(move |tx| Ok::<_, tenantry_embedded::store::Abort<()>>(tx.execute_batch(sql)?));
+    done.unwrap();
+}
+
+#[tokio::test]
+async fn a_row_is_no_other_executions_and_no_other_text() {
+    let (home, _dir) = home(ManualClock::new());
+    let (one, other) = (start(&home.journal, "one", None).await, start(&home.journal, "other", None).await);
+    execute(&home, "UPDATE journal SET payload = (SELECT payload FROM journal WHERE seq = 1) WHERE seq = 2");
+    assert_eq!(payloads(&home.journal, one, false).await, ["start"]);
+    let swapped = home.journal.rows(other, false).await;
+    assert!(matches!(swapped, Err(JournalError::Damaged(_))), "{swapped:?}");
+    execute(&home, "UPDATE journal SET payload = CAST('start' AS BLOB) WHERE seq = 1");
+    let open = home.journal.rows(one, true).await;
+    assert!(matches!(open, Err(JournalError::Damaged(_))), "{open:?}");
+}
+
+#[tokio::test]
+async fn rows_from_before_the_journal_had_a_key_are_sealed_with_it() {
     let (home, dir) = home(ManualClock::new());
-    let (secret, open) = ("canary-of-the-tenant", "canary-of-nobody");
-    let first = home.journal.next_key();
-    let with_key_to_be_made = Entry { started: started("w", "a", Some(tenant(7))), ..entry(first, secret) };
-    home.journal.append(with_key_to_be_made).await.unwrap();
-    home.journal.append(entry(first, secret)).await.unwrap();
-    let end = Entry { closed: closed(ExecutionStatus::Failed, 9), ..entry(first, secret) };
-    home.journal.append(end).await.unwrap();
-    home.journal.append(Entry { reopened: true, ..entry(first, secret) }).await.unwrap();
-    let second = home.journal.next_key();
-    home.journal.append(Entry { started: started("w", "b", None), ..entry(second, open) }).await.unwrap();
-    assert!(on_disk(dir.path(), open), "the search finds what is not sealed");
-    assert!(!on_disk(dir.path(), secret));
-    let (revived, copy) = revive(dir.path());
-    revived.journal.append(entry(first, secret)).await.unwrap();
-    assert!(!on_disk(copy.path(), secret));
-    assert_eq!(payloads(&revived.journal, first, false).await, [secret; 5]);
+    let old = start(&home.journal, "old", None).await;
+    home.journal.append(entry(old, "more")).await.unwrap();
+    let owned = start(&home.journal, "owned", Some(tenant(7))).await;
+    execute(
+        &home,
+        "UPDATE journal SET payload = CAST('start' AS BLOB) WHERE seq = 1;
+         UPDATE journal SET payload = CAST('more' AS BLOB) WHERE seq = 2;
+         DELETE FROM journal_key",
+    );
+    let (mut revived, _first) = revive(dir.path());
+    // And once more, when there is a key.
+    let mut copies = Vec::new();
+    for _ in 0..2 {
+        assert_eq!(payloads(&revived.journal, old, false).await, ["start", "more"]);
+        assert_eq!(payloads(&revived.journal, owned, true).await, ["start"]);
+        let lying_open = revived
+            .store
+            .read_now(|connection| {
+                let count: i64 = connection.query_row(
+                    "SELECT count(*) FROM journal WHERE payload IN (CAST('start' AS BLOB), CAST('more' AS BLOB))",
+                    [],
+                    |row| row.get(0),
+                )?;
+                Ok::<_, tenantry_embedded::store::Abort<()>>(count)
+            })
+            .unwrap();
+        assert_eq!(lying_open, 0);
+        let (next, copy) = revive(revived.store.folder());
+        revived = next;
+        copies.push(copy);
+    }
+}
+
+#[tokio::test]
+async fn the_journals_key_is_the_master_keys_alone() {
+    let (home, dir) = home(ManualClock::new());
+    execute(&home, "UPDATE journal_key SET wrapped = (SELECT wrapped FROM body_key)");
+    let copy = crashed(dir.path());
+    let refused = EmbeddedHome::open(copy.path(), HomeOptions::default()).map(drop);
+    let Err(OpenError::Schema { piece, message }) = refused else { panic!("{refused:?}") };
+    assert!(piece == "journal" && message.contains("backup"), "{piece}: {message}");
 }
 
 #[tokio::test]

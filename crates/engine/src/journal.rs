@@ -38,7 +38,7 @@ pub struct Entry {
     /// With an execution's first entry: who it is. An id that exists already fails the entry with
     /// [`JournalError::NameTaken`], and nothing of it is kept.
     pub started: Option<StartedExecution>,
-    /// The row, as the engine wrote it. Sealed at rest where the execution has a tenant.
+    /// The row, as the engine wrote it. Sealed at rest.
     pub payload: Vec<u8>,
     /// Whether `payload` holds the execution's whole state, so that recovery need not read earlier rows.
     pub checkpoint: bool,

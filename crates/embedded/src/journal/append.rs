@@ -1,8 +1,9 @@
 //! Appending: what is done at the call, what on the writer's thread, and what after the commit.
 
-use super::EmbeddedJournal;
+use super::own_key::OwnKey;
 use super::schema::by_key;
 use super::sessions::Session;
+use super::{EmbeddedJournal, unwritten};
 use crate::data_keys::EmbeddedDataKeys;
 use crate::queue::{EmbeddedQueues, Enqueued, QueueName, enqueue_in};
 use crate::store::{Abort, WriteError};
@@ -29,6 +30,7 @@ struct Pending {
     reopened: bool,
     queues: EmbeddedQueues,
     keys: EmbeddedDataKeys,
+    own: OwnKey,
     now: Timestamp,
 }
 
@@ -72,6 +74,7 @@ impl EmbeddedJournal {
             reopened: entry.reopened,
             queues: self.queues.clone(),
             keys: self.keys.clone(),
+            own: self.own.clone(),
             now: self.queues.now(),
         };
         let (answer, answered) = oneshot::channel();
@@ -82,7 +85,7 @@ impl EmbeddedJournal {
         if first {
             self.queues
                 .store()
-                .write_then(move |tx| pending.write(tx), move |written| land(written.map_err(unkept)));
+                .write_then(move |tx| pending.write(tx), move |written| land(written.map_err(unwritten)));
         } else {
             self.queues.store().write_unguarded_then(
                 move |tx| match pending.write(tx) {
@@ -135,7 +138,7 @@ impl EmbeddedJournal {
 
     fn seal(&self, session: &Session, key: ExecutionKey, plain: Vec<u8>) -> Payload {
         match session.tenant() {
-            Some(None) => Payload::Ready(plain),
+            Some(None) => Payload::Ready(self.own.seal(key, &plain)),
             Some(Some(tenant)) => {
                 match self.keys.seal_cached(tenant, KeyPurpose::Records, &seal_context(key), &plain) {
                     Some(sealed) => Payload::Ready(sealed),
@@ -185,13 +188,6 @@ fn unavailable(error: WriteError<Infallible>) -> JournalError {
     JournalError::Unavailable(error.to_string())
 }
 
-fn unkept(error: WriteError<JournalError>) -> JournalError {
-    match error {
-        WriteError::Refused(error) => error,
-        error => JournalError::Unavailable(error.to_string()),
-    }
-}
-
 impl Pending {
     /// Refuses before it writes, unless it is an execution's first entry.
     fn write(self, tx: &Transaction<'_>) -> Result<Kept, Abort<JournalError>> {
@@ -216,7 +212,8 @@ impl Pending {
         };
         let mut kept = Kept { tenant, ..Kept::default() };
         let payload = match (self.payload, &kept.tenant) {
-            (Payload::Ready(payload), _) | (Payload::Plain(payload), None) => payload,
+            (Payload::Ready(payload), _) => payload,
+            (Payload::Plain(plain), None) => self.own.seal(key, &plain),
             (Payload::Plain(plain), Some(tenant)) => {
                 kept.key_was_cold = true;
                 self.keys.seal_in(tx, tenant, KeyPurpose::Records, &seal_context(key), &plain).map_err(

@@ -2,11 +2,12 @@
 //!
 //! **Invariants.** The call of `append` puts an entry in line, and entries become durable in the order of the calls. An
 //! execution's durable rows are always a prefix of what was appended. An end is announced on the `execution-status`
-//! queue in the commit that closes the execution. Rows of an execution that has a tenant are sealed with that tenant's
-//! key before they reach the database.
+//! queue in the commit that closes the execution. Rows are sealed before they reach the database: with the tenant's key
+//! where the execution has a tenant, and else with the journal's own.
 
 mod append;
 mod list;
+mod own_key;
 mod read;
 mod retention;
 mod schema;
@@ -16,6 +17,7 @@ use crate::OpenError;
 use crate::data_keys::EmbeddedDataKeys;
 use crate::queue::EmbeddedQueues;
 use crate::store::{Abort, ReadError, WriteError};
+use own_key::OwnKey;
 use rusqlite::{OptionalExtension as _, Transaction};
 use schema::{COLUMNS, collect, stored};
 use sessions::{Session, Sessions};
@@ -32,6 +34,7 @@ use tenantry_engine::{
 pub struct EmbeddedJournal {
     queues: EmbeddedQueues,
     keys: EmbeddedDataKeys,
+    own: OwnKey,
     sessions: Arc<Sessions>,
     last_key: Arc<AtomicU64>,
 }
@@ -43,7 +46,7 @@ impl std::fmt::Debug for EmbeddedJournal {
 }
 
 impl EmbeddedJournal {
-    /// The journal of the store that the queues are in; `keys` seals its rows. Waits on this thread.
+    /// The journal of the store that the queues are in; `keys` seals its rows and wraps its own key. Waits on this thread.
     ///
     /// # Errors
     /// As [`crate::Store::migrate`], and [`OpenError::Schema`] where its tables cannot be read.
@@ -55,6 +58,10 @@ impl EmbeddedJournal {
         };
         let store = queues.store();
         store.migrate(PIECE, schema::SCHEMA)?;
+        let tenants = keys.clone();
+        let own = store.write_now(move |tx| OwnKey::open_in(tx, &tenants)).map_err(|error| {
+            OpenError::Schema { piece: PIECE.to_owned(), message: unwritten(error).to_string() }
+        })?;
         let (last_key, open) = store
             .read_now(|connection| {
                 // SQLite's own note of the greatest key that was ever used.
@@ -80,7 +87,7 @@ impl EmbeddedJournal {
             sessions.begin(key, Session::of(tenant));
         }
         let last_key = Arc::new(AtomicU64::new(last_key));
-        Ok(Self { queues, keys, sessions: Arc::new(sessions), last_key })
+        Ok(Self { queues, keys, own, sessions: Arc::new(sessions), last_key })
     }
 
     async fn write<T, F>(&self, work: F) -> Result<T, JournalError>
@@ -88,10 +95,14 @@ impl EmbeddedJournal {
         F: FnOnce(&Transaction<'_>) -> Result<T, Abort<JournalError>> + Send + 'static,
         T: Send + 'static,
     {
-        self.queues.store().write(work).await.map_err(|error| match error {
-            WriteError::Refused(error) => error,
-            error => JournalError::Unavailable(error.to_string()),
-        })
+        self.queues.store().write(work).await.map_err(unwritten)
+    }
+}
+
+fn unwritten(error: WriteError<JournalError>) -> JournalError {
+    match error {
+        WriteError::Refused(error) => error,
+        error => JournalError::Unavailable(error.to_string()),
     }
 }
 

@@ -177,7 +177,7 @@ impl EmbeddedJournal {
         let mut opened = Vec::with_capacity(rows.len());
         for Stored { payload, checkpoint } in rows {
             let payload = match &tenant {
-                None => payload,
+                None => self.own.open(key, &payload)?,
                 Some(tenant) => {
                     self.keys.open(tenant, KeyPurpose::Records, &context, &payload).await.map_err(by_key)?
                 }

@@ -12,7 +12,7 @@ use tenantry_engine::{JournalError, StoredExecution};
 /// that `executions` with its indexes is written at start and end alone.
 ///
 /// `executions.key` is never used twice, also after the newest were deleted. Its indexes end in the key by themselves.
-/// `express_executions` finds those that are forgotten soon. Few executions are in another state than `succeeded`, so that index is small; for `succeeded` the table is walked.
+/// `journal_key` has one row. `express_executions` finds those that are forgotten soon. Few executions are in another state than `succeeded`, so that index is small; for `succeeded` the table is walked.
 pub(super) const SCHEMA: &[&str] = &[
     "CREATE TABLE journal (
     seq INTEGER PRIMARY KEY,
@@ -51,6 +51,10 @@ CREATE TABLE definitions (
     text TEXT NOT NULL
 ) STRICT",
     "CREATE INDEX express_executions ON executions (key) WHERE instr(name, ':') > 0",
+    "CREATE TABLE journal_key (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    wrapped BLOB NOT NULL
+) STRICT",
 ];
 
 /// The columns of `executions e` that [`stored`] reads, in its order.

@@ -6,12 +6,11 @@
 //! message, with the body as it lies there.
 
 use super::PORT;
-use crate::seal::{SealingKey, Unopenable};
-use rusqlite::{OptionalExtension as _, Transaction};
+use crate::seal::{SealingKey, Unopenable, kept_key_in};
+use rusqlite::Transaction;
 use std::sync::Arc;
 use tenantry_core::MessageId;
 use tenantry_core::ports::{DeadLetter, DeadReason, Ids, Message, PortError};
-use zeroize::Zeroizing;
 
 const KEY_PARTS: &[&str] = &["queue body key"];
 const BODY: &str = "queue body";
@@ -61,22 +60,8 @@ impl Bodies {
         master: &SealingKey,
         ids: Arc<dyn Ids>,
     ) -> rusqlite::Result<Result<Self, Unopenable>> {
-        let wrapped: Option<Vec<u8>> =
-            tx.query_row("SELECT wrapped FROM body_key", [], |row| row.get(0)).optional()?;
-        let key = match wrapped {
-            None => {
-                let bytes = SealingKey::generate(&*ids);
-                let wrapped = master.seal(&*ids, KEY_PARTS, &*bytes);
-                tx.execute("INSERT INTO body_key (id, wrapped) VALUES (1, ?1)", [wrapped])?;
-                Ok(SealingKey::new(&bytes))
-            }
-            Some(wrapped) => master.open(KEY_PARTS, &wrapped).and_then(|plain| {
-                let plain = Zeroizing::new(plain);
-                let bytes = plain.as_slice().try_into().map_err(|_| Unopenable)?;
-                Ok(SealingKey::new(&Zeroizing::new(bytes)))
-            }),
-        };
-        Ok(key.map(|key| Self { key, ids }))
+        let key = kept_key_in(tx, "body_key", KEY_PARTS, master, &*ids)?;
+        Ok(key.map(|(key, _)| Self { key, ids }))
     }
 
     pub(super) fn seal(&self, queue: &str, id: &MessageId, body: &str) -> SealedBody {
