@@ -13,11 +13,6 @@ pub const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
 pub const QUERY_EVALUATION: &str = "States.QueryEvaluationError";
 /// A payload is too large.
 pub const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
-/// No rule of a Choice matched, and it has no default, as the documentation has it. What AWS gives then is
-/// [`RUNTIME`].
-pub const NO_CHOICE_MATCHED: &str = "States.NoChoiceMatched";
-/// A branch of a Parallel state failed.
-pub const BRANCH_FAILED: &str = "States.BranchFailed";
 /// More of a distributed Map's items failed than it tolerates.
 pub const EXCEED_TOLERATED_FAILURE_THRESHOLD: &str = "States.ExceedToleratedFailureThreshold";
 /// A distributed Map could not read its items.

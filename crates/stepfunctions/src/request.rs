@@ -5,6 +5,7 @@
 
 use crate::ApiError;
 use serde_json::{Map, Value};
+use std::fmt::Display;
 
 /// What the model says of a text.
 #[derive(Debug, Clone, Copy)]
@@ -199,13 +200,7 @@ impl<'a> Ask<'a> {
             },
             _ => return Err(mistyped(value, "an Integer")),
         };
-        self.bounds(
-            name,
-            &number.to_string(),
-            number < min,
-            number > max,
-            (&min.to_string(), &max.to_string()),
-        );
+        self.bounds(name, number, min, max);
         Ok(Some(number))
     }
 
@@ -213,22 +208,19 @@ impl<'a> Ask<'a> {
     pub(crate) fn float(&mut self, name: &str, min: f64, max: f64) -> Result<Option<f64>, ApiError> {
         let Some(value) = self.get(name) else { return Ok(None) };
         let number = value.as_f64().ok_or_else(|| mistyped(value, "a Float"))?;
-        self.bounds(
-            name,
-            &number.to_string(),
-            number < min,
-            number > max,
-            (&min.to_string(), &max.to_string()),
-        );
+        self.bounds(name, number, min, max);
         Ok(Some(number))
     }
 
-    fn bounds(&mut self, name: &str, shown: &str, below: bool, above: bool, (min, max): (&str, &str)) {
-        if below {
-            self.fault(Some(shown), name, &format!("Member must have value greater than or equal to {min}"));
+    fn bounds<N: PartialOrd + Display>(&mut self, name: &str, number: N, min: N, max: N) {
+        let mut must_be = |bound: String| {
+            self.fault(Some(&number.to_string()), name, &format!("Member must have value {bound}"))
+        };
+        if number < min {
+            must_be(format!("greater than or equal to {min}"));
         }
-        if above {
-            self.fault(Some(shown), name, &format!("Member must have value less than or equal to {max}"));
+        if number > max {
+            must_be(format!("less than or equal to {max}"));
         }
     }
 

@@ -193,13 +193,17 @@ fn a_child_left_over_by_a_crash_is_stopped_by_the_next_start() {
     assert_eq!(running(&bench), 0);
 }
 
+/// Starts `slow_child~the-child` and waits for its end.
+fn waiting_for_the_child() -> Machine {
+    raw(
+        "arn:aws:states:::states:startExecution.sync:2",
+        json!({"StateMachineArn": arn("slow_child"), "Name": "the-child", "Input": {"n": 1}}),
+    )
+}
+
 #[test]
 fn a_child_that_was_redriven_by_hand_is_left_alone() {
-    let machine = raw(
-        "arn:aws:states:::states:startExecution.sync:2",
-        json!({
-        "StateMachineArn": arn("slow_child"), "Name": "the-child", "Input": {"n": 1}}),
-    );
+    let machine = waiting_for_the_child();
     let mut bench = Bench::new(std::slice::from_ref(&machine));
     bench.live(async {
         let engine = bench.open().await;
@@ -262,11 +266,7 @@ fn a_child_answers_its_parents_token() {
 
 #[test]
 fn a_waiting_parent_hears_of_an_execution_that_it_did_not_start() {
-    let machine = raw(
-        "arn:aws:states:::states:startExecution.sync:2",
-        json!({
-        "StateMachineArn": arn("slow_child"), "Name": "the-child", "Input": {"n": 1}}),
-    );
+    let machine = waiting_for_the_child();
     let mut bench = Bench::new(std::slice::from_ref(&machine));
     bench.live(async {
         let engine = bench.open().await;
