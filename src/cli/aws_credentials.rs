@@ -38,6 +38,9 @@ pub(super) fn run(data_dir: &Path, format: Format) -> Result<Exit, CliError> {
     output::line(&format!("aws_secret_access_key = {secret_access_key}"));
     if let Ok(address) = std::fs::read_to_string(data_dir.join(ADDRESS_FILE)) {
         output::line(&format!("endpoint_url = http://{}", address.trim()));
+        // Else StartSyncExecution and TestState go to `sync-<host>`, a name that only AWS's own DNS knows.
+        // <https://docs.aws.amazon.com/sdkref/latest/guide/feature-host-prefix.html>
+        output::line("disable_host_prefix_injection = true");
     }
     eprintln!(
         "Put this into ~/.aws/config, and then: aws stepfunctions list-state-machines --profile tenantry"

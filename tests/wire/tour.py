@@ -5,25 +5,12 @@ status 0 once everything was as AWS answers it; a wrong answer is an AssertionEr
 """
 
 import json
-import socket
 import sys
 import threading
 import time
 
 import boto3
 from botocore.exceptions import ClientError
-
-# StartSyncExecution and TestState go to `sync-<host>`: a name that DNS knows of AWS, and not of this machine.
-_resolve = socket.getaddrinfo
-
-
-def _resolve_local(host, *rest, **more):
-    if isinstance(host, str) and host.startswith("sync-"):
-        host = host[len("sync-"):]
-    return _resolve(host, *rest, **more)
-
-
-socket.getaddrinfo = _resolve_local
 
 ROLE = "arn:aws:iam::000000000000:role/tour"
 sfn = boto3.client("stepfunctions")
