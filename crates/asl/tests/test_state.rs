@@ -340,6 +340,16 @@ fn mocks_are_held_against_what_the_service_answers() {
             Some(why) => assert_eq!(refused(&request), format!("Mock result schema validation error: {why}")),
         }
     }
+    let asks = json!({"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "End": true,
+        "Parameters": {"QueueUrl": "q", "MessageBody": {"t.$": "$$.Task.Token"}}});
+    let told = report(
+        &json!({"definition": asks.to_string(), "mock": {"result": "{}"}, "inspectionLevel": "DEBUG"}),
+    );
+    assert_eq!(
+        told["inspectionData"]["afterParameters"],
+        json!({"QueueUrl": "q", "MessageBody": {"t": "[task token]"}}),
+        "no token is made in a test"
+    );
     let request = json!({"definition": task("sqs:sendMessage")});
     for (more, why) in [
         (json!({"mock": {"result": "no JSON"}}), "Mocked result must be valid JSON"),

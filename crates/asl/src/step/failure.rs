@@ -162,6 +162,9 @@ impl Run<'_> {
         if matches!(activity, Activity::MapRun { .. }) && !map_run_aborted {
             return;
         }
+        if let Activity::Task { task } = activity {
+            self.tell_started(task);
+        }
         if let Some((index, name)) = self.iteration(parent, id) {
             let aborted = json!({"index": index, "name": name});
             self.record(event, "MapIterationAborted", details("mapIterationAbortedEventDetails", aborted));

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 /// What history shows where a task's token stood.
-const TOKEN_SHOWN: &str = "[task token]";
+pub(crate) const TOKEN_SHOWN: &str = "[task token]";
 
 impl Run<'_> {
     /// Appends an event; its id. The last place is kept for the end of the execution.

@@ -23,6 +23,8 @@ mod states;
 mod task;
 mod wait;
 
+pub(crate) use history::TOKEN_SHOWN;
+
 use crate::{Definition, Env, Event, ExecutionState, Identity, Transition};
 use probe::Probe;
 use run::Run;

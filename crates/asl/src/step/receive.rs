@@ -110,6 +110,17 @@ impl Run<'_> {
         Some(frame)
     }
 
+    /// History tells that a task which an end cuts off was started. AWS tells of a start at once; here it is the
+    /// runtime's answer that tells.
+    pub(super) fn tell_started(&mut self, task: TaskId) {
+        let Some(entry) = self.base.tasks.get(&task) else { return };
+        let own =
+            matches!(entry.task.kind, TaskKind::ReadItems | TaskKind::MapChild | TaskKind::WriteResults);
+        if !own {
+            self.answered(task, entry.at_ms);
+        }
+    }
+
     /// A worker took an activity's task.
     fn task_started(&mut self, task: TaskId, worker_name: Option<&str>) {
         let Some((frame, pending)) = self.task(task) else { return };
@@ -268,11 +279,19 @@ impl Run<'_> {
     fn abort(&mut self, error: Option<String>, cause: Option<String>) {
         let members = error_and_cause(error.as_deref(), cause.as_deref());
         let details = details("executionAbortedEventDetails", Value::Object(members));
+        self.tell_all_started();
         self.close(Closed::Aborted { error, cause }, 0, "ExecutionAborted", details);
+    }
+
+    fn tell_all_started(&mut self) {
+        for task in self.task_ids() {
+            self.tell_started(task);
+        }
     }
 
     fn time_out(&mut self) {
         let details = details("executionTimedOutEventDetails", json!({}));
+        self.tell_all_started();
         self.close(Closed::TimedOut, 0, "ExecutionTimedOut", details);
     }
 }

@@ -1,7 +1,9 @@
 //! What a test tells.
 
 use super::request::{InspectionLevel, Request};
+use crate::TASK_TOKEN_PLACEHOLDER;
 use crate::state::{Payload, Variables};
+use crate::step::TOKEN_SHOWN;
 use crate::step::probe::{Ended, Stage};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -97,7 +99,7 @@ pub(super) fn of(
     match ended {
         Some(Ended::Exited { next, output, assigned, caught }) => {
             report.status = Status::Succeeded;
-            report.output = Some(output.to_string());
+            report.output = Some(text(&output));
             report.next_state = next.map(|next| next.to_string());
             variables.extend(assigned);
             if let Some(caught) = caught {
@@ -130,11 +132,11 @@ pub(super) fn of(
     }
     if request.inspection_level != InspectionLevel::Info {
         report.inspection_data = Some(InspectionData {
-            input: input.to_string(),
+            input: text(input),
             stages: stages.iter().map(|(stage, value)| told(*stage, value)).collect(),
             variables: (!variables.is_empty()).then(|| {
                 let members = variables.iter().map(|(name, value)| (name.clone(), (**value).clone()));
-                Value::Object(members.collect()).to_string()
+                text(&Value::Object(members.collect()))
             }),
             error_details,
         });
@@ -160,5 +162,10 @@ fn told(stage: Stage, value: &Payload) -> (String, Value) {
             return ("toleratedFailurePercentage".to_owned(), (**value).clone());
         }
     };
-    (name.to_owned(), Value::from(value.to_string()))
+    (name.to_owned(), Value::from(text(value)))
+}
+
+/// JSON text; no token was made, so that its place is told.
+fn text(value: &Value) -> String {
+    value.to_string().replace(TASK_TOKEN_PLACEHOLDER, TOKEN_SHOWN)
 }

@@ -2,6 +2,7 @@
 
 use crate::support::{Answer, Simulation, definition, function, invoked};
 use serde_json::{Value, json};
+use tenantry_asl::Event;
 
 pub(crate) fn invoke(name: &str) -> Value {
     json!({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Arguments": {"FunctionName": name, "Payload": "{% $states.input %}"}, "Output": "{% $states.result.Payload %}", "End": true})
@@ -86,8 +87,10 @@ fn one_failed_iteration_cuts_off_the_others() {
             "TaskFailed",
             "MapIterationFailed",
             "TaskStateAborted",
+            "TaskStarted",
             "MapIterationAborted",
             "TaskStateAborted",
+            "TaskStarted",
             "MapIterationAborted",
             "TaskStateAborted",
             "MapStateFailed",
@@ -228,5 +231,24 @@ fn numbers_of_a_map_by_paths() {
         // What is tolerated is looked at once the state has started.
         let started = simulation.types().contains(&"MapStateStarted");
         assert_eq!(started, field != "limit", "{input}");
+    }
+}
+
+/// A start is told of at once on AWS: what an end cuts off was started.
+#[test]
+fn what_an_end_cuts_off_was_started() {
+    let mut machine = map(json!({"Items": [0, 1]}), invoke("f"));
+    machine["TimeoutSeconds"] = json!(5);
+    let definition = definition(&machine);
+    for abort in [true, false] {
+        let mut simulation = Simulation::start(&definition, json!({}));
+        let told = simulation.types().len();
+        if abort {
+            simulation.send(&Event::Aborted { error: None, cause: None });
+        } else {
+            simulation.run(|_| Answer::Never);
+        }
+        let last = if abort { "ExecutionAborted" } else { "ExecutionTimedOut" };
+        assert_eq!(simulation.types()[told..], ["TaskStarted", "TaskStarted", last]);
     }
 }
