@@ -1,80 +1,23 @@
 use super::keys::object_key;
 use super::{blob_key, list, read, results, write};
-use futures::FutureExt;
+use crate::testing::{MemoryBlobs, SimClock, is_blob_key};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 use tenantry_asl::items::{ReaderRequest, ResultFile, ResultFiles};
 use tenantry_asl::{ExecutionState, PendingTask, TaskKind};
-use tenantry_core::ports::{Blob, BlobPage, Blobs, PortError};
-use tenantry_core::{BoxFuture, Timestamp};
+use tenantry_core::ports::Blobs;
 
-/// Blobs in memory; a key that the port would refuse is a fault of the caller's.
-#[derive(Default)]
-struct Memory(Mutex<BTreeMap<String, Vec<u8>>>);
-
-impl Memory {
-    fn with(objects: &[(&str, &str, &[u8])]) -> Arc<Self> {
-        let memory = Memory::default();
-        for (bucket, key, bytes) in objects {
-            memory.all().insert(blob_key(bucket, key), bytes.to_vec());
-        }
-        Arc::new(memory)
+/// These objects, in pages of two, written at some milliseconds past 1,750,000,000 seconds.
+fn objects(objects: &[(&str, &str, &[u8])]) -> MemoryBlobs {
+    let clock = SimClock::default();
+    clock.advance(Duration::from_millis(999));
+    let memory = MemoryBlobs::new(clock).with_pages_of(2);
+    for (bucket, key, bytes) in objects {
+        memory.insert(bucket, key, bytes);
     }
-
-    fn all(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn is_blob_key(key: &str) -> bool {
-    let letters = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    key.split('/').all(|part| {
-        (1..=254).contains(&part.len()) && part != "." && part != ".." && part.bytes().all(letters)
-    })
-}
-
-impl Blobs for Memory {
-    fn put<'a>(&'a self, key: &'a str, bytes: Vec<u8>) -> BoxFuture<'a, Result<(), PortError>> {
-        assert!(is_blob_key(key), "{key}");
-        self.all().insert(key.to_owned(), bytes);
-        async { Ok(()) }.boxed()
-    }
-
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, PortError>> {
-        assert!(is_blob_key(key), "{key}");
-        let found = self.all().get(key).cloned();
-        async { Ok(found) }.boxed()
-    }
-
-    fn list<'a>(
-        &'a self,
-        prefix: &'a str,
-        after: Option<String>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<BlobPage, PortError>> {
-        assert!(prefix.is_empty() || prefix.ends_with('/'));
-        let all = self.all();
-        let mut found = all.iter().filter(|(key, _)| key.starts_with(prefix));
-        let items: Vec<Blob> = found
-            .by_ref()
-            .filter(|(key, _)| after.as_ref().is_none_or(|after| *key > after))
-            .take(limit.min(2))
-            .map(|(key, bytes)| Blob {
-                key: key.clone(),
-                bytes: bytes.len() as u64,
-                modified_at: Timestamp::from_millis(1_700_000_000_999),
-            })
-            .collect();
-        let next = found.next().and_then(|_| items.last().map(|last| last.key.clone()));
-        async move { Ok(BlobPage { items, next }) }.boxed()
-    }
-
-    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), PortError>> {
-        self.all().remove(key);
-        async { Ok(()) }.boxed()
-    }
+    memory
 }
 
 fn request(action: &str, parameters: &Value, more: &Value) -> Value {
@@ -88,14 +31,15 @@ fn request(action: &str, parameters: &Value, more: &Value) -> Value {
     request
 }
 
-async fn answer(memory: &Arc<Memory>, request: &Value) -> Result<Value, (String, String)> {
-    let blobs: Arc<dyn Blobs> = Arc::clone(memory) as _;
-    read(Some(blobs), request).await.map_err(|failure| (failure.error, failure.cause.unwrap_or_default()))
+async fn answer(memory: &MemoryBlobs, request: &Value) -> Result<Value, (String, String)> {
+    read(Some(Arc::new(memory.clone())), request)
+        .await
+        .map_err(|failure| (failure.error, failure.cause.unwrap_or_default()))
 }
 
 #[tokio::test]
 async fn an_object_is_read() {
-    let memory = Memory::with(&[("b", "in/rows 1.csv", b"a,b\n1,2\n")]);
+    let memory = objects(&[("b", "in/rows 1.csv", b"a,b\n1,2\n")]);
     let asked =
         request("getObject", &json!({"Bucket": "b", "Key": "in/rows 1.csv"}), &json!({"InputType": "CSV"}));
     let expected = json!({"Items": [{"a": "1", "b": "2"}], "Source": "S3://b/in/rows 1.csv"});
@@ -104,7 +48,7 @@ async fn an_object_is_read() {
 
 #[tokio::test]
 async fn what_cannot_be_read_is_said() {
-    let memory = Memory::with(&[("b", "k", b"{}")]);
+    let memory = objects(&[("b", "k", b"{}")]);
     let asked =
         |key: &str| request("getObject", &json!({"Bucket": "b", "Key": key}), &json!({"InputType": "JSON"}));
     let failed = |cause: &str| Err(("States.ItemReaderFailed".to_owned(), cause.to_owned()));
@@ -120,7 +64,7 @@ async fn manifests_lead_to_their_files() {
         "destinationBucket": "arn:aws:s3:::lists", "fileFormat": "CSV", "fileSchema": "Bucket, Key",
         "files": [{"key": "1.csv"}, {"key": "2.csv"}]
     });
-    let memory = Memory::with(&[
+    let memory = objects(&[
         ("b", "manifest.json", manifest.to_string().as_bytes()),
         ("lists", "1.csv", b"\"b\",\"one\"\n"),
         ("lists", "2.csv", b"\"b\",\"two\"\n\"b\",\"three\"\n"),
@@ -129,14 +73,14 @@ async fn manifests_lead_to_their_files() {
     let asked = request("getObject", &parameters, &json!({"InputType": "MANIFEST", "MaxItems": 2}));
     let read = answer(&memory, &asked).await.expect("all are there");
     assert_eq!(read["Items"], json!([{"Bucket": "b", "Key": "one"}, {"Bucket": "b", "Key": "two"}]));
-    memory.all().remove(&blob_key("lists", "1.csv"));
+    memory.remove("lists", "1.csv");
     let (_, cause) = answer(&memory, &asked).await.expect_err("one is gone");
     assert_eq!(cause, "The specified key does not exist: s3://lists/1.csv");
 }
 
 #[tokio::test]
 async fn listings_are_in_the_order_of_keys_and_may_be_loaded() {
-    let memory = Memory::with(&[
+    let memory = objects(&[
         ("b", "in/b.jsonl", b"3\n"),
         ("b", "in/a b.jsonl", b"1\n2\n"),
         ("b", "in/a_x.jsonl", b""),
@@ -153,7 +97,7 @@ async fn listings_are_in_the_order_of_keys_and_may_be_loaded() {
     };
     let all = answer(&memory, &of("in", json!({}))).await.expect("is there");
     assert_eq!(all["Source"], "S3://b");
-    assert_eq!(all["Items"][0]["LastModified"], 1_700_000_000);
+    assert_eq!(all["Items"][0]["LastModified"], 1_750_000_000);
     assert_eq!(keys(all), ["in/a b.jsonl", "in/a_x.jsonl", "in/b.jsonl", "inner"]);
     let some = answer(&memory, &of("in/a", json!({}))).await.expect("is there");
     assert_eq!(keys(some), ["in/a b.jsonl", "in/a_x.jsonl"]);
@@ -169,17 +113,16 @@ async fn listings_are_in_the_order_of_keys_and_may_be_loaded() {
 
 #[tokio::test]
 async fn results_are_written_manifest_last() {
-    let memory = Memory::with(&[]);
+    let memory = objects(&[]);
     let file = |key: &str| ResultFile { key: key.to_owned(), bytes: b"[]".to_vec() };
     let files = ResultFiles {
         bucket: "out".to_owned(),
         files: vec![file("p/u/SUCCEEDED_0.json"), file("p/u/manifest.json")],
         result: json!({"MapRunArn": "a"}),
     };
-    let blobs: Arc<dyn Blobs> = Arc::clone(&memory) as _;
+    let blobs: Arc<dyn Blobs> = Arc::new(memory.clone());
     assert_eq!(write(Some(blobs), Ok(files.clone())).await, Ok(json!({"MapRunArn": "a"})));
-    let keys: Vec<String> = memory.all().keys().cloned().collect();
-    assert_eq!(keys, ["out/p/u/SUCCEEDED_0.json", "out/p/u/manifest.json"]);
+    assert_eq!(memory.keys(), ["out/p/u/SUCCEEDED_0.json", "out/p/u/manifest.json"]);
     assert_eq!(write(None, Ok(files)).await.expect_err("nowhere").error, "States.ResultWriterFailed");
 }
 
@@ -203,18 +146,15 @@ fn a_malformed_request_is_refused() {
 
 #[tokio::test]
 async fn many_objects_are_too_many_unless_cut() {
-    let memory = Memory::default();
+    let memory = objects(&[]);
     for number in 0..5 {
-        memory.all().insert(blob_key("b", &format!("{number}")), Vec::new());
+        memory.insert("b", &format!("{number}"), b"");
     }
     let asked = request("listObjectsV2", &json!({"Bucket": "b"}), &json!({"MaxItems": 3}));
     let parsed = ReaderRequest::from_value(&asked).expect("is one");
     let all = list(&memory, "b", "", None, &parsed).await.expect("are there");
     assert_eq!(all.len(), 5);
-    assert_eq!(
-        answer(&Arc::new(memory), &asked).await.map(|read| read["Items"].as_array().map(Vec::len)),
-        Ok(Some(3))
-    );
+    assert_eq!(answer(&memory, &asked).await.map(|read| read["Items"].as_array().map(Vec::len)), Ok(Some(3)));
 }
 
 #[test]

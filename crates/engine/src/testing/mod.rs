@@ -1,12 +1,16 @@
 //! For tests: a journal that loses what was not synced, a clock that only moves when told, ids that repeat, and a world
 //! that watches what reaches it.
 
+mod blobs;
 mod clock;
 mod documents;
 mod ids;
 mod journal;
 mod world;
 
+#[cfg(test)]
+pub(crate) use blobs::is_blob_key;
+pub use blobs::MemoryBlobs;
 pub use clock::SimClock;
 pub use documents::{MemoryDocuments, documents_contract};
 pub use ids::SeqIds;

@@ -2,61 +2,16 @@
 
 use crate::bench::{Bench, described, id};
 use crate::machines::{self, Machine};
-use futures::FutureExt;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use tenantry_core::ports::{Blob, BlobPage, Blobs, Execution, ExecutionStatus, PortError, Workflows};
-use tenantry_core::{BoxFuture, Timestamp};
-use tenantry_engine::testing::{Crash, CrashPoint, Reply, World, quiesce};
-use tenantry_engine::{Engine, MapRunLimits, TaskFailure, blob_key};
+use tenantry_core::ports::{Execution, ExecutionStatus, Workflows};
+use tenantry_engine::testing::{Crash, CrashPoint, MemoryBlobs, Reply, World, quiesce};
+use tenantry_engine::{Engine, MapRunLimits, TaskFailure};
 
-/// Objects that outlive engines.
-#[derive(Clone, Default)]
-struct Objects(Arc<Mutex<BTreeMap<String, Vec<u8>>>>);
-
-impl Objects {
-    fn all(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn json(&self, bucket: &str, key: &str) -> Value {
-        serde_json::from_slice(&self.all()[&blob_key(bucket, key)]).unwrap()
-    }
-}
-
-impl Blobs for Objects {
-    fn put<'a>(&'a self, key: &'a str, bytes: Vec<u8>) -> BoxFuture<'a, Result<(), PortError>> {
-        self.all().insert(key.to_owned(), bytes);
-        async { Ok(()) }.boxed()
-    }
-
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, PortError>> {
-        let found = self.all().get(key).cloned();
-        async { Ok(found) }.boxed()
-    }
-
-    fn list<'a>(
-        &'a self,
-        prefix: &'a str,
-        _after: Option<String>,
-        _limit: usize,
-    ) -> BoxFuture<'a, Result<BlobPage, PortError>> {
-        let all = self.all();
-        let found = all.iter().filter(|(key, _)| key.starts_with(prefix));
-        let items = found.map(|(key, bytes)| Blob {
-            key: key.clone(),
-            bytes: bytes.len() as u64,
-            modified_at: Timestamp::from_millis(0),
-        });
-        let page = BlobPage { items: items.collect(), next: None };
-        async { Ok(page) }.boxed()
-    }
-
-    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), PortError>> {
-        self.all().remove(key);
-        async { Ok(()) }.boxed()
-    }
+/// What an object holds, as JSON.
+fn json_of(objects: &MemoryBlobs, bucket: &str, key: &str) -> Value {
+    serde_json::from_slice(&objects.object(bucket, key).unwrap()).unwrap()
 }
 
 /// A machine of one distributed Map, whose children call a step with `{"n": …}`.
@@ -84,14 +39,14 @@ fn writer() -> Value {
         "WriterConfig": {"OutputType": "JSON", "Transformation": "COMPACT"}})
 }
 
-async fn open(bench: &Bench, objects: &Objects) -> Engine {
+async fn open(bench: &Bench, objects: &MemoryBlobs) -> Engine {
     let engine = Engine::open(bench.config().with_blobs(Arc::new(objects.clone()))).await.unwrap();
     bench.world.meet(Arc::new(engine.clone()));
     engine
 }
 
 /// One life; `None` where the process died before the execution's end.
-fn life(bench: &Bench, objects: &Objects, crash: Option<Crash>) -> Option<Execution> {
+fn life(bench: &Bench, objects: &MemoryBlobs, crash: Option<Crash>) -> Option<Execution> {
     bench.live(async {
         if let Some(crash) = crash {
             bench.journal.crash_at(crash);
@@ -119,11 +74,11 @@ struct End {
     events: Vec<String>,
 }
 
-fn end(bench: &Bench, objects: &Objects, execution: Execution) -> End {
+fn end(bench: &Bench, objects: &MemoryBlobs, execution: Execution) -> End {
     assert_eq!(execution.summary.status, ExecutionStatus::Succeeded, "{execution:?}");
     let key = execution.output.unwrap()["ResultWriterDetails"]["Key"].as_str().unwrap().to_owned();
-    let manifest = objects.json("out", &key);
-    let results = objects.json("out", &key.replace("manifest", "SUCCEEDED_0"));
+    let manifest = json_of(objects, "out", &key);
+    let results = json_of(objects, "out", &key.replace("manifest", "SUCCEEDED_0"));
     let lists = manifest["ResultFiles"].as_object().unwrap();
     let executions = bench.executions();
     let children = executions.iter().filter(|(id, _)| id.workflow() == "distributed/each");
@@ -143,9 +98,9 @@ fn end(bench: &Bench, objects: &Objects, execution: Execution) -> End {
     }
 }
 
-fn objects() -> Objects {
-    let objects = Objects::default();
-    objects.all().insert(blob_key("in", "items.json"), b"[{\"n\": 1}, {\"n\": 2}, {\"n\": 3}]".to_vec());
+fn objects() -> MemoryBlobs {
+    let objects = MemoryBlobs::default();
+    objects.insert("in", "items.json", b"[{\"n\": 1}, {\"n\": 2}, {\"n\": 3}]");
     objects
 }
 
@@ -179,7 +134,7 @@ fn a_death_anywhere_neither_loses_a_child_nor_starts_one_twice() {
 fn what_is_not_there_fails_the_reader() {
     let machine = machine(json!({"ItemReader": reader()}));
     let bench = Bench::new(std::slice::from_ref(&machine));
-    let execution = life(&bench, &Objects::default(), None).unwrap();
+    let execution = life(&bench, &MemoryBlobs::default(), None).unwrap();
     assert_eq!(execution.error.as_deref(), Some("States.ItemReaderFailed"));
     assert_eq!(execution.cause.as_deref(), Some("The specified key does not exist: s3://in/items.json"));
 }
@@ -198,7 +153,7 @@ fn a_redrive_goes_on_with_the_children_that_failed() {
         Reply::Done(json!({"Payload": {"n": n}}))
     });
     let mut bench = Bench::scripted(std::slice::from_ref(&machine), world);
-    let there = Objects::default();
+    let there = MemoryBlobs::default();
     let failed = life(&bench, &there, None).unwrap();
     assert_eq!(failed.error.as_deref(), Some("States.ExceedToleratedFailureThreshold"));
     *mended.lock().unwrap_or_else(PoisonError::into_inner) = true;
@@ -220,7 +175,7 @@ fn a_stop_reaches_the_children() {
     let machine = machine(json!({"Items": [{"n": 1}, {"n": 2}, {"n": 3}]}));
     let bench = Bench::scripted(std::slice::from_ref(&machine), World::new(|_| Reply::Never));
     bench.live(async {
-        let engine = open(&bench, &Objects::default()).await;
+        let engine = open(&bench, &MemoryBlobs::default()).await;
         engine.start(&id("distributed", "x"), json!({})).await.unwrap();
         quiesce().await;
         let run = engine.inspect(&id("distributed", "x")).await.unwrap().map_runs.remove(0);

@@ -1,12 +1,11 @@
 //! The public surface that cases are driven through.
 
-use super::MemoryBlobs;
 use super::invoker::Invoker;
 use serde_json::Value;
 use std::sync::Arc;
 use tenantry_core::ports::{Clock, Workflows as _};
 use tenantry_core::{Arn, ExecutionId, Realm};
-use tenantry_engine::testing::{MemoryDocuments, MemoryJournal, SeqIds, SimClock};
+use tenantry_engine::testing::{MemoryBlobs, MemoryDocuments, MemoryJournal, SeqIds, SimClock};
 use tenantry_engine::{Engine, EngineConfig};
 use tenantry_stepfunctions::{Endpoint, LogLevel, Logging, Registry, logging};
 

@@ -2,12 +2,10 @@
 //! around it.
 
 mod api;
-mod blobs;
 mod consumers;
 mod invoker;
 
 pub(crate) use api::{Protocol, Refusal};
-pub(crate) use blobs::MemoryBlobs;
 pub(crate) use consumers::{AnswerTokens, Consumer};
 
 use crate::world::World;
@@ -17,7 +15,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tenantry_core::Realm;
-use tenantry_engine::testing::{MemoryJournal, SeqIds, SimClock, quiesce};
+use tenantry_engine::testing::{MemoryBlobs, MemoryJournal, SeqIds, SimClock, quiesce};
 use tokio::sync::Notify;
 
 /// How often the clock may jump before a case is held to have no end.
