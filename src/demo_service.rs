@@ -41,7 +41,7 @@ pub struct Options {
     /// Where the service listens.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8090")]
     listen: String,
-    /// The address under which the control plane reaches it; http://<listen>/tenantry where it is left out.
+    /// The address under which the control plane reaches it; `http://<listen>/tenantry` where it is left out.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
     /// The control plane.

@@ -13,7 +13,7 @@ pub(super) enum Verb {
     List(List),
     /// Show an execution.
     Show {
-        /// The execution's id: <workflow>~<name>.
+        /// The execution's id: `<workflow>~<name>`.
         execution: String,
     },
     /// Show an execution's history.

@@ -1,10 +1,20 @@
 //! Execution logs: what a state machine's `loggingConfiguration` makes of a history.
 //! <https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html>
 
-use crate::operations::EXECUTION_DATA;
 use crate::registry::{LogLevel, Logging};
 use serde_json::{Map, Value, json};
 use tenantry_core::ports::HistoryEvent;
+
+/// Members of an event's details that hold what an execution works on.
+pub(crate) const EXECUTION_DATA: &[&str] = &[
+    "input",
+    "inputDetails",
+    "output",
+    "outputDetails",
+    "parameters",
+    "assignedVariables",
+    "assignedVariablesDetails",
+];
 
 /// An event as it is logged: `{id, type, details, previous_event_id, event_timestamp, execution_arn, redrive_count}`, all
 /// but `details` as text, as CloudWatch Logs shows them. `None` where the level leaves it out.

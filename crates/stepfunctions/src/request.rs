@@ -214,7 +214,7 @@ impl<'a> Ask<'a> {
 
     fn bounds<N: PartialOrd + Display>(&mut self, name: &str, number: N, min: N, max: N) {
         let mut must_be = |bound: String| {
-            self.fault(Some(&number.to_string()), name, &format!("Member must have value {bound}"))
+            self.fault(Some(&number.to_string()), name, &format!("Member must have value {bound}"));
         };
         if number < min {
             must_be(format!("greater than or equal to {min}"));

@@ -3,22 +3,12 @@
 
 use super::describe_execution::execution_id;
 use super::{Request, page, put, seconds};
+use crate::logging::EXECUTION_DATA;
 use crate::page::Page;
 use crate::request::{self, Ask};
 use crate::{ApiError, Endpoint, error};
 use serde_json::{Map, Value};
 use tenantry_core::ports::{HistoryEvent, Workflows as _};
-
-/// Members of an event's details that hold what an execution works on.
-pub(crate) const EXECUTION_DATA: &[&str] = &[
-    "input",
-    "inputDetails",
-    "output",
-    "outputDetails",
-    "parameters",
-    "assignedVariables",
-    "assignedVariablesDetails",
-];
 
 pub(super) async fn get(endpoint: &Endpoint, request: &Request) -> Result<Value, ApiError> {
     let mut ask = Ask::new(request);

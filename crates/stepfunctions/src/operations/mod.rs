@@ -25,7 +25,6 @@ mod validate;
 mod versions;
 
 pub(crate) use delete_machine::finish_deletions;
-pub(crate) use history::EXECUTION_DATA;
 
 use crate::{ApiError, Endpoint};
 use serde_json::{Map, Number, Value};
