@@ -5,6 +5,7 @@ pub mod demo;
 pub mod demo_service;
 pub mod dry_run;
 pub mod invoker;
+mod listener;
 pub mod logging;
 pub mod node;
 pub mod stepfunctions;

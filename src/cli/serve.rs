@@ -1,8 +1,8 @@
 //! `tenantry serve`.
 
 use super::{CliError, Exit};
+use crate::listener;
 use crate::node::{ADDRESS_FILE, Node, NodeOptions, write_private};
-use std::future::IntoFuture as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -57,8 +57,7 @@ pub(super) async fn run(options: Options, data_dir: &Path) -> Result<Exit, CliEr
     let graceful = async move {
         let _ = stopped.changed().await;
     };
-    let server = axum::serve(listener, node.router()).with_graceful_shutdown(graceful).into_future();
-    let server = tokio::spawn(server);
+    let server = tokio::spawn(listener::serve(listener, node.router(), graceful));
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}

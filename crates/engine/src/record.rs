@@ -9,6 +9,7 @@ use crate::parent::Parent;
 use crate::tokens::IssuedToken;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use tenantry_asl::{Change, Event, ExecutionState, HistoryEvent, TaskId};
 
@@ -227,16 +228,36 @@ pub(crate) fn holds_answer(rows: &[Row], task: TaskId) -> Result<bool, Unreadabl
     Ok(false)
 }
 
+/// A history event of an entry, not read but for its id: a row may hold thousands, of which a page shows some.
+pub(crate) struct KeptEvent<'a> {
+    pub(crate) id: u64,
+    text: &'a RawValue,
+}
+
+impl KeptEvent<'_> {
+    pub(crate) fn read(&self) -> Result<HistoryEvent, Unreadable> {
+        read(self.text.get().as_bytes())
+    }
+}
+
 /// The history events of one entry, ascending.
-pub(crate) fn history(row: &Row) -> Result<Vec<HistoryEvent>, Unreadable> {
+pub(crate) fn history(row: &Row) -> Result<Vec<KeptEvent<'_>>, Unreadable> {
     #[derive(Deserialize)]
-    struct Events {
-        #[serde(default)]
-        history: Vec<HistoryEvent>,
+    struct Events<'a> {
+        #[serde(borrow, default)]
+        history: Vec<&'a RawValue>,
+    }
+    #[derive(Deserialize)]
+    struct First {
+        id: u64,
     }
     let mut events = Vec::new();
     for line in lines(&row.payload)? {
-        events.extend(read::<Events>(line)?.history);
+        let Events { history } = serde_json::from_slice(line)?;
+        // The ids of a transition's events have no holes.
+        let Some(first) = history.first() else { continue };
+        let First { id } = read(first.get().as_bytes())?;
+        events.extend((id..).zip(history).map(|(id, text)| KeptEvent { id, text }));
     }
     Ok(events)
 }

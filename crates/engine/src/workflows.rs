@@ -121,6 +121,7 @@ impl Inner {
                         }
                         return Ok(page);
                     }
+                    let event = event.read().map_err(|error| unreadable(error.into()))?;
                     page.events.push(shown(event));
                 }
                 skip += 1;

@@ -160,8 +160,18 @@ impl From<TaskTokenError> for ApiError {
                 "1 validation error detected: Value at 'output' failed to satisfy constraint: Member must have size \
                  less than or equal to 262144 bytes in UTF-8 encoding",
             ),
+            TaskTokenError::Port(PortError::Refused { message, .. }) => Self::invalid_output(message),
             TaskTokenError::Port(error) => error.into(),
         }
+    }
+}
+
+/// The engine's refusals of a start of the execution of this ARN.
+pub(crate) fn of_start(arn: &str) -> impl Fn(WorkflowError) -> ApiError {
+    move |error| match error {
+        // All else that it could refuse was looked at before.
+        WorkflowError::Port(PortError::Refused { message, .. }) => ApiError::invalid_input(message),
+        error => of_execution(arn)(error),
     }
 }
 

@@ -4,11 +4,12 @@
 use crate::sigv4::Verifier;
 use crate::{ApiError, Endpoint};
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
+use futures::StreamExt as _;
 use serde_json::{Value, json};
 use tenantry_core::limits::REQUEST_BODY_BYTES_MAX;
 
@@ -53,10 +54,30 @@ async fn serve(State(service): State<Service>, request: Request) -> Response {
 
 async fn handle(service: &Service, request: Request) -> Result<Value, ApiError> {
     let (parts, body) = request.into_parts();
-    let operation = operation(&parts.headers)?.to_owned();
+    let recognised = operation(&parts.headers)
+        .and_then(|operation| service.verifier.recognise(&parts.headers).map(|()| operation.to_owned()));
+    let operation = match recognised {
+        Ok(operation) => operation,
+        Err(refusal) => {
+            // Nothing of a stranger's body is kept; but who still sends would not hear the answer.
+            discard(body).await;
+            return Err(refusal);
+        }
+    };
     let body = read(&parts.headers, body).await?;
     service.verifier.verify(&parts.method, &parts.uri, &parts.headers, &body)?;
     service.endpoint.call(&operation, &body).await
+}
+
+async fn discard(body: Body) {
+    let mut body = body.into_data_stream();
+    let mut bytes = 0;
+    while let Some(Ok(chunk)) = body.next().await {
+        bytes += chunk.len();
+        if bytes > REQUEST_BODY_BYTES_MAX {
+            return;
+        }
+    }
 }
 
 fn operation(headers: &HeaderMap) -> Result<&str, ApiError> {
@@ -84,6 +105,20 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, ApiError> {
     if length.is_some_and(|length| length > REQUEST_BODY_BYTES_MAX as u64) {
         return Err(too_large());
     }
-    let bytes = to_bytes(body, REQUEST_BODY_BYTES_MAX).await.map_err(|_| too_large())?;
-    Ok(bytes.to_vec())
+    let mut bytes = Vec::new();
+    let mut body = body.into_data_stream();
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|error| {
+            ApiError::new(
+                "RequestTimeoutException",
+                format!("The request's body did not come whole: {error}"),
+            )
+            .with_status(408)
+        })?;
+        if bytes.len() + chunk.len() > REQUEST_BODY_BYTES_MAX {
+            return Err(too_large());
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
 }

@@ -61,7 +61,7 @@ pub(super) async fn start(endpoint: &Endpoint, request: &Request) -> Result<Valu
 
     let launch = asked.launch(endpoint, false)?;
     let arn = launch.identity.execution_id.clone();
-    let launched = endpoint.engine().launch(launch).await.map_err(error::of_execution(&arn))?;
+    let launched = endpoint.engine().launch(launch).await.map_err(error::of_start(&arn))?;
     match launched.outcome {
         StartOutcome::Started | StartOutcome::AlreadyRunning => {
             Ok(json!({"executionArn": arn, "startDate": seconds(launched.started_at)}))

@@ -24,7 +24,7 @@ pub(super) async fn start(endpoint: &Endpoint, request: &Request) -> Result<Valu
     let (id, identity) = (launch.id.clone(), launch.identity.clone());
     let refused = error::of_execution(&identity.execution_id);
     let engine = endpoint.engine();
-    let launched = engine.launch(launch).await.map_err(&refused)?;
+    let launched = engine.launch(launch).await.map_err(error::of_start(&identity.execution_id))?;
     engine.ended(&id).await.map_err(&refused)?;
     let execution = engine.inspect(&id).await.map_err(&refused)?.execution;
     let stopped_at = execution.summary.ended_at.unwrap_or(launched.started_at);

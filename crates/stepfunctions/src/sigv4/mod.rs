@@ -43,6 +43,14 @@ impl Verifier {
         Self { key, clock }
     }
 
+    /// Whether the headers name the access key, and a time that is now: what can be told before the body has come.
+    ///
+    /// # Errors
+    /// As [`Verifier::verify`], which checks all of it once more, and the signature.
+    pub fn recognise(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        self.claim(headers).map(drop)
+    }
+
     /// Whether the request was signed with the access key.
     ///
     /// # Errors
@@ -55,6 +63,24 @@ impl Verifier {
         headers: &HeaderMap,
         body: &[u8],
     ) -> Result<(), ApiError> {
+        let (authorization, time) = self.claim(headers)?;
+        let request = canonical::request(method, uri, headers, &authorization.signed_headers, body)?;
+        let scope = authorization.scope();
+        let text = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", canonical::hash(request.as_bytes()));
+        let expected = canonical::hex(&self.signature(&authorization, text.as_bytes()));
+        let matches: bool = expected.as_bytes().ct_eq(authorization.signature.as_bytes()).into();
+        if matches {
+            Ok(())
+        } else {
+            Err(invalid(
+                "The request signature we calculated does not match the signature you provided. Check your AWS Secret \
+                 Access Key and signing method. Consult the service documentation for details.",
+            ))
+        }
+    }
+
+    /// What the headers say of who signed them, and when.
+    fn claim(&self, headers: &HeaderMap) -> Result<(Authorization, String), ApiError> {
         let authorization = Authorization::read(headers)?;
         let known: bool = authorization.key_id.as_bytes().ct_eq(self.key.id().as_bytes()).into();
         // Temporary credentials come with a token; this server gives out none.
@@ -73,19 +99,7 @@ impl Verifier {
                 return Err(invalid(format!("'{name}' must be a 'SignedHeader' in the AWS Authorization.")));
             }
         }
-        let request = canonical::request(method, uri, headers, &authorization.signed_headers, body)?;
-        let scope = authorization.scope();
-        let text = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", canonical::hash(request.as_bytes()));
-        let expected = canonical::hex(&self.signature(&authorization, text.as_bytes()));
-        let matches: bool = expected.as_bytes().ct_eq(authorization.signature.as_bytes()).into();
-        if matches {
-            Ok(())
-        } else {
-            Err(invalid(
-                "The request signature we calculated does not match the signature you provided. Check your AWS Secret \
-                 Access Key and signing method. Consult the service documentation for details.",
-            ))
-        }
+        Ok((authorization, time))
     }
 
     fn check_scope(&self, authorization: &Authorization, time: &str, at: Timestamp) -> Result<(), ApiError> {
