@@ -5,7 +5,7 @@
 //! to as many steps as they have milliseconds, a thousand each, and to as many nested evaluations.
 
 use crate::jsonata::suite::{Case, Given, evaluate};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Steps of fuel for each millisecond that a case allows.
 const FUEL_OF_MILLISECOND: u64 = 1_000;
@@ -81,6 +81,18 @@ pub fn run_line(line: &str) -> Result<(), Failure> {
         id,
         why: format!("expected {}, found {}", shown(&expected.to_string()), shown(&format!("{given:?}"))),
     })
+}
+
+/// What an expression gives on an input, in the words of a case's `expect`; an error's with its `message`, and
+/// `{kind: "other"}` for what is no JSON.
+pub fn answer(expression: &str, input: Option<&Value>) -> Value {
+    let case = Case { expression, input, bindings: None, fuel: None, depth: None };
+    match evaluate(&case) {
+        Given::Undefined => json!({"kind": "undefined"}),
+        Given::Value(value) => json!({"kind": "result", "value": value}),
+        Given::Other => json!({"kind": "other"}),
+        Given::Error { code, text } => json!({"kind": "error", "code": code, "message": text}),
+    }
 }
 
 fn text_after<'a>(line: &'a str, mark: &str) -> &'a str {

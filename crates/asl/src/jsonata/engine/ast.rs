@@ -76,7 +76,11 @@ pub(crate) enum Kind {
     Negate(Box<Node>),
     Array(Vec<Node>),
     Object(Vec<(Node, Node)>),
-    Block(Vec<Node>),
+    Block {
+        nodes: Vec<Node>,
+        /// Whether anything in it is bound: else it needs no frame of its own.
+        binds: bool,
+    },
     Condition(Box<Condition>),
     Bind(Name, Box<Node>),
     Call(Box<Call>),
@@ -273,7 +277,7 @@ impl Node {
                 visit(&both.1);
             }
             Kind::Negate(inner) | Kind::Bind(_, inner) => visit(inner),
-            Kind::Array(items) | Kind::Block(items) => items.iter().for_each(&mut *visit),
+            Kind::Array(items) | Kind::Block { nodes: items, .. } => items.iter().for_each(&mut *visit),
             Kind::Object(pairs) => each_pair(pairs, visit),
             Kind::Condition(condition) => {
                 visit(&condition.condition);

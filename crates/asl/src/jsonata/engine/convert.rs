@@ -26,6 +26,11 @@ pub(crate) enum NotJson {
 }
 
 pub(crate) fn to_value(meter: &Rc<Meter>, json: &Json) -> Outcome {
+    valued(meter, json, &Value::Undefined)
+}
+
+/// `like`: the item before in the same array, whose members' names are used again where they are the same.
+fn valued(meter: &Rc<Meter>, json: &Json, like: &Value) -> Outcome {
     meter.spend(1)?;
     match json {
         Json::Null => Ok(Value::Null),
@@ -37,15 +42,24 @@ pub(crate) fn to_value(meter: &Rc<Meter>, json: &Json) -> Outcome {
         }
         Json::Array(items) => {
             let mut list = List::with_capacity(meter, items.len())?;
-            for item in items {
-                list.push(to_value(meter, item)?)?;
+            for (at, item) in items.iter().enumerate() {
+                let like = at.checked_sub(1).and_then(|at| list.items().get(at)).unwrap_or(&Value::Undefined);
+                let item = valued(meter, item, like)?;
+                list.push(item)?;
             }
             list.array()
         }
         Json::Object(members) => {
-            let mut object = Members::new(meter)?;
-            for (name, member) in members {
-                object.set(name.as_str().into(), to_value(meter, member)?)?;
+            let mut object = Members::with_capacity(meter, members.len())?;
+            for (at, (name, member)) in members.iter().enumerate() {
+                let alike = match like {
+                    Value::Object(like) => like.entry(at).filter(|(own, _)| **own == **name),
+                    _ => None,
+                };
+                match alike {
+                    Some((name, like)) => object.set(name, valued(meter, member, &like)?)?,
+                    None => object.set(name.as_str().into(), valued(meter, member, &Value::Undefined)?)?,
+                }
             }
             object.finish()
         }

@@ -1,6 +1,6 @@
 //! Evaluation of a tree, node by node, as jsonata-js 2.0.6 defines it.
 
-use super::ast::{Kind, Node};
+use super::ast::{Kind, Node, Path};
 use super::error::Outcome;
 use super::function::{Frame, Function};
 use super::functions::{self, Dialect};
@@ -174,6 +174,12 @@ impl Evaluation {
 
     pub(super) fn evaluate(&self, node: &Node, input: &Value, frame: &Rc<Frame>) -> Outcome {
         self.meter.spend(1)?;
+        if let Kind::Path(path) = &node.kind
+            && node.is_plain()
+            && let Some(found) = self.walk(path, input, frame)?
+        {
+            return Ok(found);
+        }
         self.meter.enter()?;
         let is_leaf = matches!(
             node.kind,
@@ -205,17 +211,51 @@ impl Evaluation {
                 result = self.group(pairs, &result, frame)?;
             }
         }
-        Ok(match result {
-            Value::Array(array, flags) if flags.has(Flags::SEQUENCE) && !flags.has(Flags::TUPLES) => {
-                let flags = if node.keep_array { flags.with(Flags::KEEP_SINGLETON) } else { flags };
-                match array.len() {
-                    0 => Value::Undefined,
-                    1 if !flags.has(Flags::KEEP_SINGLETON) => array.get(0),
-                    _ => Value::Array(array, flags),
-                }
+        if let Value::Array(array, flags) = &mut result
+            && flags.has(Flags::SEQUENCE)
+            && !flags.has(Flags::TUPLES)
+        {
+            if node.keep_array {
+                *flags = flags.with(Flags::KEEP_SINGLETON);
             }
-            other => other,
-        })
+            match array.len() {
+                0 => return Ok(Value::Undefined),
+                1 if !flags.has(Flags::KEEP_SINGLETON) => return Ok(array.get(0)),
+                _ => {}
+            }
+        }
+        Ok(result)
+    }
+
+    /// Follows a path of plain names from object to object; `None` where an array is on the way, or anything else is
+    /// noted, for the rules of sequences.
+    fn walk(&self, path: &Path, input: &Value, frame: &Frame) -> Outcome<Option<Value>> {
+        if path.keep_singleton {
+            return Ok(None);
+        }
+        let mut here: Option<Value> = None;
+        for (at, step) in path.steps.iter().enumerate() {
+            if !step.is_plain() {
+                return Ok(None);
+            }
+            self.meter.spend(1)?;
+            let next = match &step.kind {
+                Kind::Name(name) => match here.as_ref().unwrap_or(input) {
+                    Value::Object(object) => object.get(name),
+                    Value::Array(..) | Value::Tuple(_) => return Ok(None),
+                    _ => Value::Undefined,
+                },
+                Kind::Variable(name) if at == 0 && !name.is_empty() => self.lookup(name, frame),
+                _ => return Ok(None),
+            };
+            match &next {
+                Value::Undefined => return Ok(Some(Value::Undefined)),
+                Value::Array(_, flags) if *flags != Flags::NONE => return Ok(None),
+                _ => {}
+            }
+            here = Some(next);
+        }
+        Ok(here)
     }
 
     fn evaluate_kind(&self, node: &Node, input: &Value, frame: &Rc<Frame>) -> Outcome {
@@ -241,11 +281,17 @@ impl Evaluation {
             }
             Kind::Array(items) => self.array(node, items, input, frame),
             Kind::Object(pairs) => self.group(pairs, input, frame),
-            Kind::Block(nodes) => {
-                let frame = Frame::inner(&self.meter, frame)?;
+            Kind::Block { nodes, binds } => {
+                let own;
+                let frame = if *binds {
+                    own = Frame::inner(&self.meter, frame)?;
+                    &own
+                } else {
+                    frame
+                };
                 let mut result = Value::Undefined;
                 for node in nodes {
-                    result = self.evaluate(node, input, &frame)?;
+                    result = self.evaluate(node, input, frame)?;
                 }
                 Ok(result)
             }

@@ -36,6 +36,25 @@ impl Members {
         Ok(Members { entries: Vec::new(), index: None, nesting: 0, charge, names: Vec::new() })
     }
 
+    /// With room for so many members.
+    pub(crate) fn with_capacity(meter: &Rc<Meter>, capacity: usize) -> Outcome<Self> {
+        let mut members = Members::new(meter)?;
+        meter.check_length(capacity)?;
+        if capacity > 0 {
+            members.grow(capacity)?;
+        }
+        Ok(members)
+    }
+
+    fn grow(&mut self, capacity: usize) -> Outcome<()> {
+        let meter = self.charge.meter();
+        let bytes = CELL_BYTES + size_of::<Object>() + capacity * (MEMBER_BYTES + INDEX_ENTRY_BYTES);
+        let charge = meter.reserve(bytes)?;
+        self.entries.reserve_exact(capacity - self.entries.len());
+        self.charge = charge;
+        Ok(())
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -65,11 +84,7 @@ impl Members {
         }
         meter.check_length(self.entries.len() + 1)?;
         if self.entries.len() == self.entries.capacity() {
-            let capacity = (self.entries.len() * 2).max(2);
-            let bytes = CELL_BYTES + size_of::<Object>() + capacity * (MEMBER_BYTES + INDEX_ENTRY_BYTES);
-            let charge = meter.reserve(bytes)?;
-            self.entries.reserve_exact(capacity - self.entries.len());
-            self.charge = charge;
+            self.grow((self.entries.len() * 2).max(2))?;
         }
         // A name that others hold too is charged where it was made, as far as it is long.
         if name.len() > CELL_BYTES {

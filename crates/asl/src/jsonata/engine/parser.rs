@@ -118,7 +118,7 @@ impl Parser<'_> {
                 "*" => Kind::Wildcard,
                 "**" => Kind::Descendants,
                 "%" => Kind::Parent(super::ast::Ancestor { slot: 0, label: Arc::default() }),
-                "(" => Kind::Block(self.block()?),
+                "(" => Kind::Block { nodes: self.block()?, binds: false },
                 "[" => Kind::Array(self.array()?),
                 "{" => Kind::Object(self.pairs()?),
                 "|" => self.transform()?,

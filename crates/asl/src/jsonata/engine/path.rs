@@ -435,10 +435,22 @@ impl Evaluation {
             }
             plain => self.evaluate(&term.expression, plain, frame),
         };
-        let list = List::of(&self.meter, input.iter())?;
-        let sorted = self.sorted(list, &mut |a, b| {
-            for term in terms {
-                let (a, b) = (term_of(term, a)?, term_of(term, b)?);
+        // What a term gives of an item is asked once, when it is first looked at.
+        let count = input.len() * terms.len();
+        let _room =
+            self.meter.reserve(count * size_of::<Option<Value>>() + input.len() * 2 * size_of::<usize>())?;
+        let mut given: Vec<Option<Value>> = vec![None; count];
+        let mut places: Vec<usize> = (0..input.len()).collect();
+        self.sorted(&mut places, &mut |a, b| {
+            for (at, term) in terms.iter().enumerate() {
+                let mut value = |item: usize| -> Outcome {
+                    let known = &mut given[item * terms.len() + at];
+                    if known.is_none() {
+                        *known = Some(term_of(term, &input.get(item))?);
+                    }
+                    Ok(known.clone().unwrap_or_default())
+                };
+                let (a, b) = (value(*a)?, value(*b)?);
                 let ordering = match (&a, &b) {
                     (Value::Undefined, Value::Undefined) => continue,
                     // What is undefined comes last, whatever the direction.
@@ -463,28 +475,26 @@ impl Evaluation {
             }
             Ok(false)
         })?;
+        let sorted = List::of(&self.meter, places.into_iter().map(|place| input.get(place)))?;
         sorted.finish(if is_stream { Flags::TUPLES } else { Flags::NONE })
     }
 
     /// Merge sort; `swaps` tells whether two items must change places. Stable.
-    pub(super) fn sorted(
+    pub(super) fn sorted<T: Clone>(
         &self,
-        mut list: List,
-        swaps: &mut dyn FnMut(&Value, &Value) -> Outcome<bool>,
-    ) -> Outcome<List> {
-        let mut spare = List::with_capacity(&self.meter, list.len())?;
-        for item in list.items() {
-            spare.push(item.clone())?;
-        }
-        self.merge_sort(list.items_mut(), spare.items_mut(), swaps)?;
-        Ok(list)
+        items: &mut [T],
+        swaps: &mut dyn FnMut(&T, &T) -> Outcome<bool>,
+    ) -> Outcome<()> {
+        let _room = self.meter.reserve(size_of_val(items))?;
+        let mut spare = items.to_vec();
+        self.merge_sort(items, &mut spare, swaps)
     }
 
-    fn merge_sort(
+    fn merge_sort<T: Clone>(
         &self,
-        items: &mut [Value],
-        spare: &mut [Value],
-        swaps: &mut dyn FnMut(&Value, &Value) -> Outcome<bool>,
+        items: &mut [T],
+        spare: &mut [T],
+        swaps: &mut dyn FnMut(&T, &T) -> Outcome<bool>,
     ) -> Outcome<()> {
         if items.len() <= 1 {
             return Ok(());

@@ -20,6 +20,8 @@ pub(crate) fn compile(source: &str) -> Outcome<Node> {
 #[derive(Default)]
 struct Resolver {
     slots: Vec<Seeker>,
+    /// How many `:=` were met.
+    bindings: usize,
 }
 
 /// A `%`, on its way up.
@@ -95,12 +97,14 @@ impl Resolver {
             }
             Kind::Array(items) => Kind::Array(self.all(items)?),
             Kind::Object(pairs) => Kind::Object(self.pairs(pairs)?),
-            Kind::Block(nodes) => {
+            Kind::Block { nodes, .. } => {
+                let before = self.bindings;
                 let nodes = self.all(nodes)?;
+                let binds = self.bindings > before;
                 let cons = nodes.iter().any(|node| {
                     node.cons_array || matches!(&node.kind, Kind::Path(path) if path.steps[0].cons_array)
                 });
-                let mut block = Node::new(Kind::Block(nodes));
+                let mut block = Node::new(Kind::Block { nodes, binds });
                 block.cons_array = cons;
                 push_seekers_of_children(&mut block);
                 return Ok(block);
@@ -113,7 +117,10 @@ impl Resolver {
                     otherwise: otherwise.map(|node| self.node(node)).transpose()?,
                 }))
             }
-            Kind::Bind(name, value) => Kind::Bind(name, Box::new(self.node(*value)?)),
+            Kind::Bind(name, value) => {
+                self.bindings += 1;
+                Kind::Bind(name, Box::new(self.node(*value)?))
+            }
             Kind::Call(call) => return self.call(*call, Kind::Call),
             Kind::Partial(call) => return self.call(*call, Kind::Partial),
             Kind::Lambda(lambda) => {
@@ -295,7 +302,7 @@ impl Resolver {
                 }
             }
             Kind::Parent(_) => self.slots[slot].level += 1,
-            Kind::Block(nodes) => {
+            Kind::Block { nodes, .. } => {
                 if let Some(last) = nodes.last_mut() {
                     self.seek(last, slot)?;
                     node.tuple = true;
@@ -415,11 +422,11 @@ fn tail_called(node: Node) -> Node {
                 ..node
             }
         }
-        Kind::Block(mut nodes) => {
+        Kind::Block { mut nodes, binds } => {
             if let Some(last) = nodes.pop() {
                 nodes.push(tail_called(last));
             }
-            Node { kind: Kind::Block(nodes), ..node }
+            Node { kind: Kind::Block { nodes, binds }, ..node }
         }
         _ => node,
     }

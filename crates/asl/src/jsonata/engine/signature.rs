@@ -108,6 +108,17 @@ impl Signature {
         arguments: Vec<Value>,
         context: &Value,
     ) -> Outcome<Vec<Value>> {
+        if self.takes_each(&arguments) {
+            let parameters = self.0.iter().enumerate();
+            return parameters
+                .zip(arguments)
+                .map(
+                    |((at, parameter), argument)| {
+                        if parameter.is_array { parameter.array(meter, argument, at) } else { Ok(argument) }
+                    },
+                )
+                .collect();
+        }
         let symbols: Vec<char> = arguments.iter().map(symbol).collect();
         let Some(taken) = self.assign(&symbols) else { return Err(self.mismatch(&symbols)) };
         let mut valid = Vec::with_capacity(arguments.len().max(self.0.len()));
@@ -133,6 +144,14 @@ impl Signature {
             }
         }
         Ok(valid)
+    }
+
+    /// Whether each parameter takes the argument in its place, and there are no others.
+    fn takes_each(&self, arguments: &[Value]) -> bool {
+        self.0.len() == arguments.len()
+            && self.0.iter().zip(arguments).all(|(parameter, argument)| {
+                parameter.times != Times::Many && parameter.takes(symbol(argument))
+            })
     }
 
     /// How many arguments each parameter takes, the first as many as they can.

@@ -137,9 +137,9 @@ fn sort(evaluation: &Evaluation, arguments: &[Value], _: &Value) -> Outcome {
     if array.len() <= 1 {
         return Ok(value.clone());
     }
-    let list = List::of(&evaluation.meter, array.iter())?;
+    let mut list = List::of(&evaluation.meter, array.iter())?;
     if !comparator.is_undefined() {
-        let sorted = evaluation.sorted(list, &mut |a, b| {
+        evaluation.sorted(list.items_mut(), &mut |a, b| {
             let swaps = evaluation.apply(comparator, vec![a.clone(), b.clone()], &Value::Null)?;
             Ok(match swaps {
                 Value::Undefined | Value::Null => false,
@@ -149,13 +149,13 @@ fn sort(evaluation: &Evaluation, arguments: &[Value], _: &Value) -> Outcome {
                 _ => true,
             })
         })?;
-        return sorted.array();
+        return list.array();
     }
     let all = |is: fn(&Value) -> bool| list.items().iter().all(is);
     if !all(|item| matches!(item, Value::Number(_))) && !all(|item| matches!(item, Value::String(_))) {
         return Err(Thrown::new("D3070"));
     }
-    let sorted = evaluation.sorted(list, &mut |a, b| {
+    evaluation.sorted(list.items_mut(), &mut |a, b| {
         Ok(match (a, b) {
             (Value::Number(a), Value::Number(b)) => a > b,
             (Value::String(a), Value::String(b)) => {
@@ -165,5 +165,5 @@ fn sort(evaluation: &Evaluation, arguments: &[Value], _: &Value) -> Outcome {
             _ => false,
         })
     })?;
-    sorted.array()
+    list.array()
 }
