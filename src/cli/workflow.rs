@@ -25,7 +25,7 @@ pub(super) enum Verb {
         machine_type: MachineType,
     },
     /// Run a definition, or one state of it, with mocks. Needs no server; time passes at once.
-    Test(workflow_test::Test),
+    Test(Box<workflow_test::Test>),
 }
 
 /// Step Functions' kinds of state machine.

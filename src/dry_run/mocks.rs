@@ -88,7 +88,7 @@ impl Mocks {
         let answers = self.0.get(state)?;
         let exact = answers.iter().find(|(attempts, _)| (attempts.first..=attempts.last).contains(&attempt));
         exact
-            .or_else(|| answers.iter().filter(|(attempts, _)| attempts.last < attempt).next_back())
+            .or_else(|| answers.iter().rfind(|(attempts, _)| attempts.last < attempt))
             .map(|(_, answer)| answer)
     }
 
