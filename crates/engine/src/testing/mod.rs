@@ -8,9 +8,9 @@ mod ids;
 mod journal;
 mod world;
 
+pub use blobs::MemoryBlobs;
 #[cfg(test)]
 pub(crate) use blobs::is_blob_key;
-pub use blobs::MemoryBlobs;
 pub use clock::SimClock;
 pub use documents::{MemoryDocuments, documents_contract};
 pub use ids::SeqIds;
