@@ -24,3 +24,5 @@ const LIMITS: engine::Limits =
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod words;

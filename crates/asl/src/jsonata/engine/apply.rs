@@ -20,6 +20,17 @@ fn procedure_name(procedure: &Node) -> Option<&str> {
     }
 }
 
+/// In JavaScript's words: JSONata has none of its own for it.
+fn no_members(value: &Value, name: &str) -> Thrown {
+    let (kind, shown) = match value {
+        Value::Bool(bool) => ("boolean", bool.to_string()),
+        Value::Number(number) => ("number", super::text::number(*number)),
+        Value::String(text) => ("string", text.as_str().chars().take(200).collect()),
+        _ => return Thrown::custom(format!("Cannot set properties of null (setting '{name}')")),
+    };
+    Thrown::custom(format!("Cannot create property '{name}' on {kind} '{shown}'"))
+}
+
 impl Evaluation {
     fn procedure(
         &self,
@@ -53,7 +64,11 @@ impl Evaluation {
         for argument in &call.arguments {
             arguments.push(self.evaluate(argument, input, frame)?);
         }
-        self.apply(&procedure, arguments, input).map_err(|error| match procedure_name(&call.procedure) {
+        let name = procedure_name(&call.procedure);
+        let result = self
+            .apply_named(name, &procedure, arguments, input)
+            .and_then(|result| self.settled(result, input));
+        result.map_err(|error| match name {
             Some(name) => error.called(name),
             None => error,
         })
@@ -61,7 +76,34 @@ impl Evaluation {
 
     /// Applies a function; `context` stands in for arguments that its signature lets it.
     pub(super) fn apply(&self, procedure: &Value, arguments: Vec<Value>, context: &Value) -> Outcome {
-        let mut result = self.apply_once(procedure, arguments, context)?;
+        let result = self.apply_named(None, procedure, arguments, context)?;
+        self.settled(result, context)
+    }
+
+    /// As [`Evaluation::apply_once`]; an error tells the name of the call, or else that of a function of the language.
+    fn apply_named(
+        &self,
+        name: Option<&str>,
+        procedure: &Value,
+        arguments: Vec<Value>,
+        context: &Value,
+    ) -> Outcome {
+        self.apply_once(procedure, arguments, context).map_err(|error| {
+            let own = match procedure {
+                Value::Function(function) => match &**function {
+                    Function::Builtin(builtin) => Some(builtin.name()),
+                    _ => None,
+                },
+                _ => None,
+            };
+            match name.or(own) {
+                Some(name) => error.called(name),
+                None => error,
+            }
+        })
+    }
+
+    fn settled(&self, mut result: Value, context: &Value) -> Outcome {
         // The loop that tail calls come back to.
         while let Value::Function(function) = &result
             && let Some(thunk) = function.as_thunk()
@@ -73,11 +115,7 @@ impl Evaluation {
             for argument in &call.arguments {
                 arguments.push(self.evaluate(argument, &thunk.input, &thunk.frame)?);
             }
-            let next = self.apply_once(&procedure, arguments, context);
-            result = next.map_err(|error| match procedure_name(&call.procedure) {
-                Some(name) => error.called(name),
-                None => error,
-            })?;
+            result = self.apply_named(procedure_name(&call.procedure), &procedure, arguments, context)?;
         }
         Ok(result)
     }
@@ -211,8 +249,12 @@ impl Evaluation {
                     for (name, value) in (0..update.len()).filter_map(|at| update.entry(at)) {
                         // A copy, so that nothing ever holds itself.
                         let value = self.deep_copy(&value)?;
-                        if let Value::Object(found) = &found {
-                            found.change(|members| members.set(name, value))?;
+                        match &found {
+                            Value::Object(found) => found.change(|members| members.set(name, value))?,
+                            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+                                return Err(no_members(&found, &name));
+                            }
+                            _ => {}
                         }
                     }
                 }

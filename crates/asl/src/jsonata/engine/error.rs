@@ -40,6 +40,11 @@ impl Thrown {
         self.0.code
     }
 
+    /// Whether a picture does not say what a text means.
+    pub(crate) fn is_picture_incomplete(&self) -> bool {
+        self.0.code == "D3136"
+    }
+
     pub(crate) fn token(mut self, token: impl Into<String>) -> Self {
         self.0.token = Some(token.into());
         self

@@ -5,6 +5,7 @@ use super::ast::{Call, Condition, Kind, Lambda, Name, Node, Operator, Term, Tran
 use super::error::{Outcome, Thrown};
 use super::lexer::{Lexer, Token};
 use super::signature::Signature;
+use super::value::Value;
 use std::sync::Arc;
 
 /// Deepest tree: it bounds the recursion of everything that walks it.
@@ -295,7 +296,11 @@ impl Parser<'_> {
     fn lambda(&mut self, arguments: &[Node]) -> Outcome<Node> {
         let parameter = |(index, node): (usize, &Node)| match &node.kind {
             Kind::Variable(name) => Ok(Name::clone(name)),
-            other => Err(Thrown::new("S0208").text(&(index + 1).to_string()).token(format!("{other:?}"))),
+            other => {
+                #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+                let place = (index + 1) as f64;
+                Err(Thrown::new("S0208").value(&Value::Number(place)).token(format!("{other:?}")))
+            }
         };
         let parameters = arguments.iter().enumerate().map(parameter).collect::<Outcome<_>>()?;
         let signature = if self.token.is("<") { Some(self.signature()?) } else { None };

@@ -180,12 +180,12 @@ impl Signature {
     /// Finds the first argument that does not fit.
     fn mismatch(&self, symbols: &[char]) -> Thrown {
         let mut good = 0;
-        for (index, _) in self.0.iter().enumerate() {
+        for index in 0..self.0.len() {
             // The longest beginning that the parameters so far take.
             let head = Signature(self.0[..=index].to_vec());
             match (0..=symbols.len()).rev().find(|length| head.assign(&symbols[..*length]).is_some()) {
                 Some(length) => good = length,
-                None => return Thrown::new("T0410").index(index + 1),
+                None => return Thrown::new("T0410").index(good + 1),
             }
         }
         Thrown::new("T0410").index(good + 1)

@@ -128,13 +128,18 @@ pub(crate) fn sketch(value: &Value, limit: usize, out: &mut String) {
                 if out.len() > limit {
                     break;
                 }
-                sketch(&item, limit, out);
+                match item {
+                    Value::Undefined | Value::Function(_) => out.push_str("null"),
+                    item => sketch(&item, limit, out),
+                }
             }
             out.push(']');
         }
         Value::Object(object) => {
             out.push('{');
-            for (at, (name, member)) in (0..object.len()).filter_map(|at| object.entry(at)).enumerate() {
+            let members = (0..object.len()).filter_map(|at| object.entry(at));
+            let told = members.filter(|(_, value)| !matches!(value, Value::Undefined | Value::Function(_)));
+            for (at, (name, member)) in told.enumerate() {
                 if at > 0 {
                     out.push(',');
                 }

@@ -56,13 +56,17 @@ impl Builtin {
         self.0.arity
     }
 
+    pub(crate) fn name(self) -> &'static str {
+        self.0.name
+    }
+
     pub(crate) fn signature(self) -> &'static Signature {
         &self.0.signature
     }
 
     pub(crate) fn run(self, evaluation: &Evaluation, arguments: &[Value], context: &Value) -> Outcome {
         evaluation.meter.spend(1)?;
-        (self.0.run)(evaluation, arguments, context).map_err(|error| error.called(self.0.name))
+        (self.0.run)(evaluation, arguments, context)
     }
 }
 

@@ -146,7 +146,66 @@ fn parse_integer(evaluation: &Evaluation, arguments: &[Value]) -> Outcome {
     let picture = argument(arguments, 1).as_str().unwrap_or_default();
     checked_picture(evaluation, picture)?;
     checked_text(text)?;
-    library(evaluation, "parseInteger", picture, vec![JValue::string(text), JValue::string(picture)])
+    let format = picture.split(';').next().unwrap_or_default();
+    if let Some(number) = lettered(text, format) {
+        return Ok(Value::Number(number));
+    }
+    if !in_digits_of(text, format) {
+        return Ok(Value::Number(f64::NAN));
+    }
+    let is_words = matches!(format, "w" | "W" | "Ww");
+    let parsed =
+        library(evaluation, "parseInteger", picture, vec![JValue::string(text), JValue::string(picture)]);
+    // What is no number is none, and no error.
+    if is_words && parsed.as_ref().is_err_and(Thrown::is_picture_incomplete) {
+        return Ok(Value::Number(f64::NAN));
+    }
+    parsed
+}
+
+/// A number in letters (`a`, `b`, … `z`, `aa`) or in Roman digits; no number where a sign is none of them. `None` for
+/// other formats.
+fn lettered(text: &str, format: &str) -> Option<f64> {
+    match format {
+        "a" | "A" => {
+            let first = f64::from(u32::from(if format == "a" { 'a' } else { 'A' }));
+            let units = text.encode_utf16();
+            Some(units.fold(0.0, |sum, unit| sum * 26.0 + (f64::from(unit) - first + 1.0)))
+        }
+        "i" | "I" => {
+            let (mut sum, mut most) = (0.0, 1.0);
+            for digit in text.chars().rev() {
+                let digit = if format == "i" { digit.to_ascii_uppercase() } else { digit };
+                let value = match digit {
+                    'M' => 1000.0,
+                    'D' => 500.0,
+                    'C' => 100.0,
+                    'L' => 50.0,
+                    'X' => 10.0,
+                    'V' => 5.0,
+                    'I' => 1.0,
+                    _ => return Some(f64::NAN),
+                };
+                if value < most {
+                    sum -= value;
+                } else {
+                    most = value;
+                    sum += value;
+                }
+            }
+            Some(sum)
+        }
+        _ => None,
+    }
+}
+
+/// Whether a text has no other digits and signs than the picture's, where those are not ASCII's: the library counts from
+/// the picture's zero.
+fn in_digits_of(text: &str, format: &str) -> bool {
+    let Some(digit) = format.chars().find(|char| !char.is_ascii() && char.is_numeric()) else { return true };
+    // The digits of a family stand side by side.
+    let family = |char: char| u32::from(char).abs_diff(u32::from(digit)) < 10 && char.is_numeric();
+    text.chars().all(|char| family(char) || (!char.is_numeric() && format.contains(char)))
 }
 
 fn to_millis(evaluation: &Evaluation, arguments: &[Value]) -> Outcome {
