@@ -8,5 +8,6 @@ mod idempotency;
 mod lifecycle;
 mod secrets;
 mod start;
+mod step_functions;
 mod storm;
 mod workflow;

@@ -1,7 +1,7 @@
 //! What is secret stays secret: at rest, and in everything that is said.
 
 mod client;
-mod known;
+pub(super) mod known;
 mod product;
 
 use crate::support::receiver::Receiver;
