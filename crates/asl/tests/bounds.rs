@@ -154,6 +154,8 @@ fn nothing_outgrows_its_budget() {
     assert!(most.0 > BYTES_MAX / 4, "{most:?}");
 
     deep_and_long_sources_stay_small();
+    paths_and_functions_stay_small();
+    definitions_and_inputs_stay_small();
     an_evaluation_leaves_nothing_behind();
 }
 
@@ -181,6 +183,85 @@ fn deep_and_long_sources_stay_small() {
         let (_, bytes) = measured(|| validate(&text).len());
         let start: String = source.chars().take(20).collect();
         assert!(bytes <= BYTES_MAX, "{start}…: {bytes} bytes");
+    }
+}
+
+/// The JSONPath language: what a template of paths and intrinsic functions may make is held by its own budget.
+fn paths_and_functions_stay_small() {
+    let list = json!({"a": vec![vec![1; 50]; 500], "t": "x".repeat(100_000), "n": 0});
+    let large_text = format!("States.Format('{}', {})", "{}".repeat(5_000), vec!["$.t"; 5_000].join(", "));
+    let copies = format!("States.Array({})", vec!["$.a"; 5_000].join(", "));
+    let nested = (0..9).fold("$.a".to_owned(), |inner, _| format!("States.Array({inner}, {inner})"));
+    let sources = [
+        "$..*..*..*".to_owned(),
+        "$..a..a..*..*..*".to_owned(),
+        "$.a[*][?(@ < $.a[*][*].sum())]".to_owned(),
+        "$..[?(@..* == $..*)]".to_owned(),
+        format!("${}", "..*".repeat(200)),
+        format!("$.a[{}]", vec!["0:500"; 2_000].join(",")),
+        format!("$[{}]", vec!["'a'"; 20_000].join(",")),
+        large_text,
+        copies,
+        nested,
+        "States.ArrayRange(0, 100000000, 1)".to_owned(),
+        "States.StringSplit($.t, 'x')".to_owned(),
+        "States.Base64Encode($.t)".to_owned(),
+        "States.JsonToString($)".to_owned(),
+        "States.ArrayUnique($..*)".to_owned(),
+    ];
+    for source in sources {
+        // The same many times over: what is spent is spent by the whole template.
+        for times in [1, 100] {
+            let members = (0..times).map(|at| (format!("m{at}.$"), json!(source)));
+            let text = json!({
+                "StartAt": "Only",
+                "States": {"Only": {
+                    "Type": "Pass",
+                    "Parameters": members.collect::<serde_json::Map<_, _>>(),
+                    "ResultPath": "$.made",
+                    "End": true,
+                }},
+            })
+            .to_string();
+            if !validate(&text).is_empty() {
+                continue;
+            }
+            let input = list.clone();
+            let ((closed, _), bytes) = measured(|| run(&text, input));
+            let start: String = source.chars().take(30).collect();
+            assert!(closed.is_some(), "{start}…");
+            // What was made, and the state's output made of it.
+            assert!(bytes <= 2 * BYTES_MAX, "{start}… {times} times: {bytes} bytes");
+        }
+    }
+}
+
+/// Definitions up to the greatest size that is taken, odd in other ways than by their expressions.
+fn definitions_and_inputs_stay_small() {
+    let state = |name: &str| format!("\"{name}\":{{\"Type\":\"Succeed\"}}");
+    let states: Vec<String> = (0..30_000).map(|at| state(&format!("s{at}"))).collect();
+    let nested =
+        |open: &str, close: &str, times: usize| format!("{}{}", open.repeat(times), close.repeat(times));
+    let map = "{\"StartAt\":\"M\",\"States\":{\"M\":{\"Type\":\"Map\",\"End\":true,\"ItemProcessor\":";
+    let sources = [
+        format!("{{\"StartAt\":\"s0\",\"States\":{{{}}}}}", states.join(",")),
+        format!("{{\"StartAt\":\"s\",\"States\":{{{}}}}}", vec![state("s"); 30_000].join(",")),
+        nested(map, "}}}", 10_000),
+        nested("[", "]", 500_000),
+        nested("{\"a\":", "}", 150_000),
+        format!("[{}1]", "1,".repeat(500_000)),
+        format!("{{{}\"z\":1}}", (0..80_000).map(|at| format!("\"k{at}\":[],")).collect::<String>()),
+        format!(
+            "{{\"StartAt\":\"C\",\"States\":{{\"C\":{{\"Type\":\"Choice\",\"Choices\":[{}]}}}}}}",
+            vec!["{}"; 300_000].join(",")
+        ),
+        format!("{{\"Comment\":\"{}\"}}", "\\u0041".repeat(170_000)),
+        format!("{{\"Comment\":{}}}", "9".repeat(1_000_000)),
+    ];
+    for source in sources {
+        let (problems, bytes) = measured(|| validate(&source).len());
+        let start: String = source.chars().take(30).collect();
+        assert!(bytes <= BYTES_MAX, "{start}…: {bytes} bytes, {problems} problems");
     }
 }
 

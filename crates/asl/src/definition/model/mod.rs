@@ -37,8 +37,8 @@ pub struct Definition {
     pub(crate) query_language: QueryLanguage,
     pub(crate) start_at: Arc<str>,
     /// All states at every depth, but for those of distributed Maps' processors. Looked up by name only, never walked,
-    /// so that its order cannot matter.
-    pub(crate) states: HashMap<Arc<str>, State>,
+    /// so that its order cannot matter. Boxed, because a table that grows is held beside its half-empty successor.
+    pub(crate) states: HashMap<Arc<str>, Box<State>>,
     /// The processors of distributed Maps, by the Map state's name: definitions of their own.
     pub(crate) processors: BTreeMap<Arc<str>, Arc<Definition>>,
     pub(crate) tasks: Vec<TaskInfo>,
@@ -128,6 +128,6 @@ pub(crate) enum Amount<T = u64> {
 
 impl Definition {
     pub(crate) fn state(&self, name: &str) -> Option<&State> {
-        self.states.get(name)
+        self.states.get(name).map(AsRef::as_ref)
     }
 }

@@ -115,7 +115,7 @@ struct Parser<'a> {
     comment: Option<String>,
     timeout_seconds: Option<u64>,
     machine_language: QueryLanguage,
-    states: HashMap<Arc<str>, State>,
+    states: HashMap<Arc<str>, Box<State>>,
     processors: BTreeMap<Arc<str>, Arc<Definition>>,
     tasks: Vec<TaskInfo>,
     error_names: BTreeSet<String>,

@@ -61,7 +61,7 @@ impl Parser<'_> {
         if let Some(model) = model
             && self.processors_around == 0
         {
-            self.states.insert(Arc::clone(&model.name), model);
+            self.states.insert(Arc::clone(&model.name), Box::new(model));
         }
     }
 

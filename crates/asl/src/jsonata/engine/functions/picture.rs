@@ -27,6 +27,8 @@ const PICTURE_BYTES_MAX: usize = 256;
 const TEXT_BYTES_MAX: usize = 4_096;
 /// Widest field that a picture may ask for.
 const WIDTH_MAX: u32 = 1_000;
+/// Widest year.
+const YEAR_DIGITS_MAX: u32 = 18;
 /// The last millisecond that JavaScript's dates reach.
 const MILLIS_MAX: f64 = 8.64e15;
 /// Largest number that is written in Roman digits: it takes a letter for each thousand.
@@ -52,10 +54,22 @@ fn checked_picture(evaluation: &Evaluation, picture: &str) -> Outcome<()> {
 /// The library takes the first byte of a field for its component.
 fn checked_fields(picture: &str) -> Outcome<()> {
     let mut fields = picture.split('[').skip(1).filter_map(|field| field.trim_start().chars().next());
-    match fields.find(|component| !component.is_ascii()) {
-        Some(component) => Err(Thrown::new("D3132").text(component.encode_utf8(&mut [0; 4]))),
-        None => Ok(()),
+    if let Some(component) = fields.find(|component| !component.is_ascii()) {
+        return Err(Thrown::new("D3132").text(component.encode_utf8(&mut [0; 4])));
     }
+    // It cuts years to their last digits by a power of ten, which must be a whole number.
+    let years = picture.split('[').skip(1).filter(|field| field.trim_start().starts_with('Y'));
+    let is_wide = |part: &str| part.trim().parse::<u32>().is_ok_and(|width| width > YEAR_DIGITS_MAX);
+    let mut years = years.map(|field| field.split(']').next().unwrap_or_default());
+    if years.any(|field| {
+        let digits = field.chars().filter(|char| char.is_numeric() || *char == '#').count();
+        digits > YEAR_DIGITS_MAX as usize || field.split([',', '-']).skip(1).any(is_wide)
+    }) {
+        return Err(Thrown::custom(format!(
+            "A year in a picture must have at most {YEAR_DIGITS_MAX} digits"
+        )));
+    }
+    Ok(())
 }
 
 fn checked_text(text: &str) -> Outcome<()> {
