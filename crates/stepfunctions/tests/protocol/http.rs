@@ -3,6 +3,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use tenantry_core::ports::Clock as _;
 use tenantry_stepfunctions::{AccessKey, Verifier, router};
 use tower::ServiceExt as _;
 
@@ -42,10 +43,35 @@ async fn only_signed_calls_of_the_service_are_carried_out() {
 #[tokio::test]
 async fn bodies_end_at_a_mebibyte() {
     let home = Home::new().await;
-    let large = vec![b' '; 1024 * 1024 + 1];
-    let (status, body) = post(&home, Some("AWSStepFunctions.ListActivities"), large).await;
-    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
-    assert_eq!(body["__type"], "RequestEntityTooLargeException");
+    let time = home.clock.now().to_string();
+    let time: String = time[..19].chars().filter(|character| !"-:".contains(*character)).collect();
+    let verifier = Verifier::new(AccessKey::new("AKIDEXAMPLE", "secret"), Arc::new(home.clock.clone()));
+    for (bytes, known, expected) in [
+        (1024 * 1024, true, (StatusCode::FORBIDDEN, "InvalidSignatureException")),
+        (1024 * 1024 + 1, true, (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLargeException")),
+        // Whoever is not known is told that first.
+        (1024 * 1024 + 1, false, (StatusCode::FORBIDDEN, "UnrecognizedClientException")),
+    ] {
+        let key = if known { "AKIDEXAMPLE" } else { "AKIDOTHER" };
+        let request = Request::post("/")
+            .header("X-Amz-Target", "AWSStepFunctions.ListActivities")
+            .header("X-Amz-Date", format!("{time}Z"))
+            .header(
+                "Authorization",
+                format!(
+                    "AWS4-HMAC-SHA256 Credential={key}/{}/us-east-1/states/aws4_request, \
+                     SignedHeaders=x-amz-date;x-amz-target, Signature=0",
+                    &time[..8]
+                ),
+            )
+            .body(Body::from(vec![b' '; bytes]))
+            .unwrap();
+        let answer = router(home.endpoint.clone(), verifier.clone()).oneshot(request).await.unwrap();
+        let status = answer.status();
+        let body = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!((status, body["__type"].as_str().unwrap()), expected, "{bytes} {known}");
+    }
 }
 
 #[tokio::test]
