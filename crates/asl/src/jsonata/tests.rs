@@ -133,7 +133,7 @@ fn what_throws_tells_why() {
         ("$range(1, 2, 0)", "D3000"),
         ("$hash('a', 'CRC')", "D3000"),
         // The library panics here.
-        ("$fromMillis(0, '[Y,1000]')", "out of the range"),
+        ("$fromMillis(0, '[Y,1000]')", "must have at most 18 digits"),
     ];
     for (text, expected) in cases {
         match evaluate(text) {

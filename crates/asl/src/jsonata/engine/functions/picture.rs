@@ -63,7 +63,8 @@ fn checked_fields(picture: &str) -> Outcome<()> {
     let mut years = years.map(|field| field.split(']').next().unwrap_or_default());
     if years.any(|field| {
         let digits = field.chars().filter(|char| char.is_numeric() || *char == '#').count();
-        digits > YEAR_DIGITS_MAX as usize || field.split([',', '-']).skip(1).any(is_wide)
+        let width = field.rsplit_once(',').map_or("", |(_, width)| width);
+        digits > YEAR_DIGITS_MAX as usize || width.split('-').any(is_wide)
     }) {
         return Err(Thrown::custom(format!(
             "A year in a picture must have at most {YEAR_DIGITS_MAX} digits"
