@@ -6,8 +6,9 @@ use std::cell::Cell;
 /// Steps of one evaluation: a node visited, a character compared or copied in bulk counts less. Ours, not AWS's: far
 /// above what any payload of 256 KiB needs, and below a second of work.
 pub(crate) const STEPS_MAX: u64 = 20_000_000;
-/// Bytes that one evaluation may make, in all: 64 MiB.
-pub(crate) const BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes that one evaluation may make, in all: 24 MiB. A state holds what was made and the output made of it at once, and
+/// both together stay below the 64 MiB that an evaluation may take.
+pub(crate) const BYTES_MAX: usize = 24 * 1024 * 1024;
 
 /// A step counter and a byte budget. One for each evaluation; what it counts never goes down again, so that the sum of
 /// all that was made is bounded, not only what is alive.
