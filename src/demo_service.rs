@@ -27,11 +27,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tenantry_core::TenantId;
 use tenantry_core::ports::{Clock as _, Ids as _};
-use tenantry_embedded::{SystemClock, SystemIds};
 use tenantry_events::subscriber::{
     Delivery, DeliveryError, IntegrationAction, IntegrationRequest, Registration, RegistrationRequest,
     TaskAnswer, TaskFailure, TaskHeartbeat, TaskSuccess, Verifier, task_token_path,
 };
+use tenantry_system::{SystemClock, SystemIds};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 

@@ -10,4 +10,3 @@ pub mod logging;
 pub mod node;
 pub mod stepfunctions;
 pub mod tls;
-pub mod workflows;

@@ -2,7 +2,6 @@
 
 use crate::invoker::LocalInvoker;
 use crate::stepfunctions;
-use crate::workflows::{self, Workflow, WorkflowFault};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::path::{Path, PathBuf};
@@ -13,8 +12,9 @@ use tenantry_app::usecases::{App, Gauge, GaugeSource, Settings};
 use tenantry_app::workers::{Wakes, WorkerHandles, WorkerSettings, spawn_all};
 use tenantry_app::{Ports, http};
 use tenantry_core::Timestamp;
-use tenantry_core::model::Catalogue;
+use tenantry_core::model::CatalogueError;
 use tenantry_core::ports::{PortError, Secret, Vault as _};
+use tenantry_definitions::workflows::{self, WorkflowFault};
 use tenantry_embedded::{EmbeddedHome, HomeOptions};
 use tenantry_engine::{Engine, EngineConfig};
 use tenantry_stepfunctions::{Endpoint, RegistryError, Verifier};
@@ -48,7 +48,7 @@ pub enum StartError {
     Workflows(Vec<WorkflowFault>),
     /// Plans or cells.
     #[error("the plans or cells of this build cannot be used: {0}")]
-    Catalogue(String),
+    Catalogue(#[from] CatalogueError),
     /// The engine.
     #[error(transparent)]
     Engine(#[from] tenantry_engine::OpenError),
@@ -98,7 +98,7 @@ impl Node {
     /// [`StartError`]; nothing is left running.
     pub async fn start(options: &NodeOptions) -> Result<Self, StartError> {
         let workflows = workflows::load(options.workflows.as_deref()).map_err(StartError::Workflows)?;
-        let catalogue = Arc::new(catalogue()?);
+        let catalogue = Arc::new(tenantry_definitions::catalogue()?);
         let home = EmbeddedHome::open(&options.data_dir, HomeOptions::default())?;
         let token = admin_token(&options.data_dir, &home)?;
         let queues = home.queues.ports();
@@ -110,7 +110,7 @@ impl Node {
             clock: Arc::clone(&home.clock),
             ids: Arc::clone(&home.ids),
             catalogue: Arc::clone(&catalogue),
-            retry_bound: retry_bound(&workflows),
+            retry_bound: tenantry_definitions::retry_bound(&workflows),
         };
         let definitions = workflows.iter().map(|flow| (flow.name.clone(), flow.text.clone())).collect();
         let verifier = stepfunctions::verifier(&options.data_dir, &home).await?;
@@ -212,27 +212,6 @@ async fn forget_old_executions(home: EmbeddedHome, engine: Engine) {
         }
         home.clock.sleep_until(now.saturating_add(ROUND)).await;
     }
-}
-
-/// What is sold and where it runs: `schema/plans` and `schema/cells.json`, built in.
-fn catalogue() -> Result<Catalogue, StartError> {
-    let plans = [
-        include_str!("../schema/plans/free.json"),
-        include_str!("../schema/plans/pro.json"),
-        include_str!("../schema/plans/enterprise.json"),
-    ];
-    Catalogue::from_json(include_str!("../schema/cells.json"), &plans)
-        .map_err(|error| StartError::Catalogue(error.to_string()))
-}
-
-/// What the definitions say of a pause before a retry, for the status.
-fn retry_bound(workflows: &[Workflow]) -> tenantry_handlers::RetryBound {
-    let definitions: Vec<_> =
-        workflows.iter().map(|workflow| (workflow.name.clone(), Arc::clone(&workflow.definition))).collect();
-    Arc::new(move |workflow, state, error, retries| {
-        let (_, definition) = definitions.iter().find(|(name, _)| name == workflow)?;
-        definition.retry_bound_seconds(state, error, retries).map(Duration::from_secs_f64)
-    })
 }
 
 /// Made once, kept in the vault: tokens that are out stay good over restarts.

@@ -1,10 +1,10 @@
 //! The Step Functions endpoint of one machine: the registry in the one database, the access key in the vault.
 
 use crate::node::{StartError, write_private};
-use crate::workflows::Workflow;
 use std::path::Path;
 use std::sync::Arc;
 use tenantry_core::Realm;
+use tenantry_definitions::workflows::Workflow;
 use tenantry_embedded::EmbeddedHome;
 use tenantry_stepfunctions::{AccessKey, Registry, Verifier};
 

@@ -17,7 +17,7 @@ impl Findings {
 /// Ends with 1 where anything failed.
 pub(super) async fn run(connection: &Connection, format: Format) -> Result<Exit, CliError> {
     let mut findings = Findings(Vec::new());
-    match crate::workflows::load_all() {
+    match tenantry_definitions::workflows::load_all() {
         Ok(workflows) => findings.add("workflows", "ok", format!("{} can run", workflows.len())),
         Err(faults) => faults.iter().for_each(|fault| findings.add("workflows", "fail", fault.to_string())),
     }

@@ -2,10 +2,10 @@
 
 use super::output::{self, Format};
 use super::{CliError, Exit, workflow_test};
-use crate::workflows::{self, WorkflowFault};
 use clap::Subcommand;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use tenantry_definitions::workflows::{self, WorkflowFault};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {

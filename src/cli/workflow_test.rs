@@ -4,7 +4,6 @@ use super::output::{self, Format};
 use super::{CliError, Exit};
 use crate::dry_run::mocks::{Answer, Mocks};
 use crate::dry_run::{DryRun, Ended, Unmocked, dry_run};
-use crate::workflows;
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -15,6 +14,7 @@ use tenantry_asl::test_state::{
 };
 use tenantry_asl::{Closed, Env, JsonataEvaluator};
 use tenantry_core::Timestamp;
+use tenantry_definitions::workflows;
 
 #[derive(Debug, Args)]
 pub(super) struct Test {

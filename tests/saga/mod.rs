@@ -36,7 +36,7 @@ fn begun<'a>(scenario: &'a Scenario, fails: Option<&str>) -> Home<'a> {
 #[test]
 fn every_workflow_has_a_scenario() {
     let known: Vec<String> = scenarios().into_iter().map(|scenario| scenario.workflow.name).collect();
-    for (name, file, _) in tenantry::workflows::SOURCES {
+    for (name, file, _) in tenantry_definitions::workflows::SOURCES {
         assert!(
             known.iter().any(|known| known == name),
             "{file}: say in tests/saga/scenario.rs how it is begun"

@@ -1,6 +1,6 @@
 //! How each workflow is begun: the one thing that the harness cannot read from a definition.
 
-use tenantry::workflows::{self, Workflow};
+use tenantry_definitions::workflows::{self, Workflow};
 
 /// A workflow and the way into it.
 pub struct Scenario {

@@ -56,8 +56,8 @@ pub enum OpenError {
         problem: String,
     },
     /// The system gave no random bytes.
-    #[error("the system gives no random bytes: {0}")]
-    NoRandomness(String),
+    #[error(transparent)]
+    NoRandomness(#[from] tenantry_system::NoRandomness),
     /// The store answered with an error while its schema was prepared.
     #[error("cannot prepare the schema of {piece}: {message}")]
     Schema {

@@ -12,12 +12,12 @@ use crate::queue::EmbeddedQueues;
 use crate::seal;
 use crate::store::{Store, StoreOptions};
 use crate::sweep::Sweeper;
-use crate::system::{SystemClock, SystemIds};
 use crate::table::EmbeddedTable;
 use crate::vault::EmbeddedVault;
 use std::path::Path;
 use std::sync::Arc;
 use tenantry_core::ports::{Clock, Ids};
+use tenantry_system::{SystemClock, SystemIds};
 
 /// How a home is opened. The default is what `serve` uses; tests put in a clock of their own.
 #[derive(Clone, Default)]

@@ -77,7 +77,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SystemIds;
+    use tenantry_system::SystemIds;
 
     fn name(number: u128) -> KeyName {
         (TenantId::from_uuid(uuid::Uuid::from_u128(number)), KeyPurpose::Data)

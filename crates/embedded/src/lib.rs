@@ -1,7 +1,7 @@
 //! The ports and the journal on one machine: one SQLite file, one data folder, one process.
 //!
 //! **Invariants.** All writes go through the one [`Store`], which answers only after COMMIT. Secrets, data keys and what
-//! they seal lie on disk only sealed. Only `system` asks the system for time and chance.
+//! they seal lie on disk only sealed. Time and chance come from `tenantry-system`.
 
 mod blobs;
 mod bus;
@@ -18,7 +18,6 @@ mod queue;
 mod seal;
 pub mod store;
 mod sweep;
-mod system;
 mod table;
 mod vault;
 
@@ -34,6 +33,5 @@ pub use queue::{EmbeddedQueue, EmbeddedQueues, QueueName};
 pub use seal::MASTER_KEY_FILE;
 pub use store::{Store, StoreOptions};
 pub use sweep::Sweeper;
-pub use system::{SystemClock, SystemIds};
 pub use table::EmbeddedTable;
 pub use vault::EmbeddedVault;

@@ -220,8 +220,8 @@ pub(crate) fn check_master_key(store: &Store, key: &SealingKey, ids: &dyn Ids) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SystemIds;
     use proptest::prelude::*;
+    use tenantry_system::SystemIds;
 
     fn key() -> (SystemIds, SealingKey) {
         let ids = SystemIds::new().unwrap();

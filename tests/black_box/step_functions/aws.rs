@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::time::Duration;
 use tenantry_core::ports::Clock as _;
-use tenantry_embedded::SystemClock;
+use tenantry_system::SystemClock;
 
 /// What the service's machines are created with; nobody asks for it here.
 pub const ROLE: &str = "arn:aws:iam::000000000000:role/test";

@@ -1,10 +1,14 @@
-//! Time and chance from the system. The only place that asks for them.
+//! Time and chance from the system: the `Clock` and `Ids` of both homes. The only place that asks for them.
 
-use crate::OpenError;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tenantry_core::ports::{Clock, Ids};
 use tenantry_core::{BoxFuture, Timestamp};
+
+/// The system has no source of random bytes: nothing secret can be made, so nothing may be started.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the system gives no random bytes: {0}")]
+pub struct NoRandomness(pub String);
 
 /// The longest single sleep: the wall clock may be set, and a suspended machine's timers stand still, so the time is
 /// looked at again this often.
@@ -61,9 +65,9 @@ impl SystemIds {
     /// Asks the system for random bytes once, so that one which has none is found at the start.
     ///
     /// # Errors
-    /// [`OpenError::NoRandomness`].
-    pub fn new() -> Result<Self, OpenError> {
-        random(&mut [0u8; 16]).map_err(|error| OpenError::NoRandomness(error.to_string()))?;
+    /// [`NoRandomness`].
+    pub fn new() -> Result<Self, NoRandomness> {
+        random(&mut [0u8; 16]).map_err(|error| NoRandomness(error.to_string()))?;
         Ok(Self { last: Mutex::new(Last { millis: 0, tail: 0 }) })
     }
 }

@@ -11,7 +11,7 @@ use tenantry_asl::Definition;
 pub const SOURCES: &[(&str, &str, &str)] = &[(
     "provision_tenant",
     "workflows/provision_tenant.asl.json",
-    include_str!("../workflows/provision_tenant.asl.json"),
+    include_str!("../../../workflows/provision_tenant.asl.json"),
 )];
 
 /// The name under which workflows know the queue to the product services.

@@ -1,0 +1,4 @@
+//! Every port of a deployment, put together.
+
+/// The ports on AWS.
+pub struct AwsHome;

@@ -1,0 +1,1 @@
+//! The deployed stack under the emulator.

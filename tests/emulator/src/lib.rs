@@ -1,0 +1,1 @@
+//! An AWS emulator on loopback.
