@@ -53,6 +53,7 @@ fn arrows_point_one_way() {
     let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
         ("tenantry-core", &[][..]),
         ("tenantry-asl", &[]),
+        ("tenantry-seal", &["tenantry-core"]),
         ("tenantry-system", &["tenantry-core"]),
         ("tenantry-definitions", &["tenantry-asl", "tenantry-core", "tenantry-handlers"]),
         (

@@ -1,16 +1,20 @@
 //! Keys per tenant and purpose: random, wrapped by the master key with tenant and purpose as associated data.
 
 use crate::OpenError;
-use crate::key_cache::{KeyCache, KeyName};
-use crate::seal::{KeyBytes, SealingKey};
 use crate::store::{Abort, Store};
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 use std::sync::Arc;
 use tenantry_core::ports::{DataKeys, Ids, KeyPurpose, PortError};
 use tenantry_core::{BoxFuture, TenantId};
+use tenantry_seal::{KeyCache, SealingKey, key_bytes, tenant_parts};
 use zeroize::Zeroizing;
 
 const PORT: &str = "data keys";
+
+/// Keys of each of the cache's two generations.
+const GENERATION_KEYS_MAX: usize = 8_192;
+
+type KeyName = (TenantId, KeyPurpose);
 
 const SCHEMA: &[&str] = &["CREATE TABLE data_keys (
     tenant TEXT NOT NULL,
@@ -29,7 +33,7 @@ pub struct EmbeddedDataKeys {
     store: Store,
     master: SealingKey,
     ids: Arc<dyn Ids>,
-    cache: Arc<KeyCache>,
+    cache: Arc<KeyCache<KeyName>>,
 }
 
 impl std::fmt::Debug for EmbeddedDataKeys {
@@ -45,7 +49,7 @@ fn no_key(tenant: &TenantId, purpose: KeyPurpose) -> PortError {
 impl EmbeddedDataKeys {
     pub(crate) fn open(store: Store, master: SealingKey, ids: Arc<dyn Ids>) -> Result<Self, OpenError> {
         store.migrate("data_keys", SCHEMA)?;
-        Ok(Self { store, master, ids, cache: Arc::default() })
+        Ok(Self { store, master, ids, cache: Arc::new(KeyCache::new(GENERATION_KEYS_MAX)) })
     }
 
     /// The master key, for keys that are no tenant's.
@@ -214,8 +218,7 @@ impl EmbeddedDataKeys {
         };
         let plain =
             self.master.open(&[PORT, tenant.as_str(), purpose.as_str()], &wrapped).map_err(|_| damaged())?;
-        let plain = Zeroizing::new(plain);
-        let bytes: KeyBytes = Zeroizing::new(plain.as_slice().try_into().map_err(|_| damaged())?);
+        let bytes = key_bytes(&Zeroizing::new(plain)).ok_or_else(damaged)?;
         Ok(Some(SealingKey::new(&bytes)))
     }
 
@@ -252,7 +255,7 @@ impl EmbeddedDataKeys {
         context: &str,
         plain: &[u8],
     ) -> Vec<u8> {
-        key.seal(&*self.ids, &[tenant.as_str(), purpose.as_str(), context], plain)
+        key.seal(&*self.ids, &tenant_parts(tenant, purpose, context), plain)
     }
 }
 
@@ -263,7 +266,7 @@ fn open_with(
     context: &str,
     sealed: &[u8],
 ) -> Result<Vec<u8>, PortError> {
-    key.open(&[tenant.as_str(), purpose.as_str(), context], sealed).map_err(|_| PortError::Damaged {
+    key.open(&tenant_parts(tenant, purpose, context), sealed).map_err(|_| PortError::Damaged {
         port: PORT,
         message: format!("a text sealed for {tenant} ({context}) was altered, or sealed for something else"),
     })

@@ -12,7 +12,6 @@ mod documents;
 mod error;
 mod home;
 mod journal;
-mod key_cache;
 pub mod lock;
 mod queue;
 mod seal;

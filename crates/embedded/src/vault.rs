@@ -1,13 +1,13 @@
 //! Secrets, sealed under the master key in the one database.
 
 use crate::OpenError;
-use crate::seal::SealingKey;
 use crate::store::{Abort, Store};
 use rusqlite::OptionalExtension as _;
 use std::convert::Infallible;
 use std::sync::Arc;
 use tenantry_core::BoxFuture;
 use tenantry_core::ports::{Ids, PortError, Secret, Vault};
+use tenantry_seal::SealingKey;
 
 const PORT: &str = "vault";
 

@@ -5,12 +5,13 @@
 
 use super::append::seal_context;
 use crate::data_keys::EmbeddedDataKeys;
-use crate::seal::{SealingKey, Unopenable, kept_key_in};
+use crate::seal::kept_key_in;
 use crate::store::Abort;
 use rusqlite::Transaction;
 use std::sync::Arc;
 use tenantry_core::ports::Ids;
 use tenantry_engine::{ExecutionKey, JournalError};
+use tenantry_seal::{SealingKey, Unopenable};
 
 const KEY_PARTS: &[&str] = &["journal key"];
 const ROW: &str = "row without a tenant";

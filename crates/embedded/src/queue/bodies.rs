@@ -6,11 +6,12 @@
 //! message, with the body as it lies there.
 
 use super::PORT;
-use crate::seal::{SealingKey, Unopenable, kept_key_in};
+use crate::seal::kept_key_in;
 use rusqlite::Transaction;
 use std::sync::Arc;
 use tenantry_core::MessageId;
 use tenantry_core::ports::{DeadLetter, DeadReason, Ids, Message, PortError};
+use tenantry_seal::{SealingKey, Unopenable};
 
 const KEY_PARTS: &[&str] = &["queue body key"];
 const BODY: &str = "queue body";

@@ -22,7 +22,6 @@ pub(crate) use rows::{
 };
 
 use crate::OpenError;
-use crate::seal::{SealingKey, Unopenable};
 use crate::store::{Abort, ReadError, Store, WriteError};
 use bodies::Bodies;
 use lane::Lane;
@@ -31,6 +30,7 @@ use std::sync::Arc;
 use tenantry_core::limits::{DELAY_SECONDS_MAX, MESSAGE_BYTES_MAX};
 use tenantry_core::ports::{Clock, DeadLetter, Ids, OutgoingMessage, PortError, Queues};
 use tenantry_core::{MessageId, Timestamp};
+use tenantry_seal::{SealingKey, Unopenable};
 use tokio::sync::oneshot;
 
 pub(crate) const PORT: &str = "queue";
