@@ -1,1 +1,3 @@
 //! The deployed stack under the emulator.
+
+pub mod terraform;
