@@ -2,7 +2,7 @@
 
 use crate::call::Direction;
 use crate::registry::{self, Step};
-use crate::{Call, Ctx, Run, StepError, progress};
+use crate::{Call, Ctx, Run, StepError, access, progress};
 use futures::future::{Either, join, select};
 use serde_json::Value;
 use std::time::Duration;
@@ -40,6 +40,7 @@ async fn carry_out(ctx: &Ctx, step: &'static Step, call: &Call, input: Value) ->
             StepError::invalid_input(format!("{} makes nothing, and so has no undo.", step.name))
         })?,
     };
+    let ctx = &access::limited(ctx, step.name, step.access);
     // A stale or unknown caller leaves no trace in the tenant's rows.
     let run = Run::begin(ctx, step, call).await.inspect_err(|error| {
         tracing::warn!(error = error.name(), message = error.message(), "the step was refused");

@@ -4,6 +4,7 @@
 //! through it. It may run twice, be cut off anywhere and be replayed after a crash: the second run finds what the
 //! first made, by deterministic names and conditional writes. Each file says why.
 
+pub mod access;
 mod call;
 mod ctx;
 pub mod error;
@@ -18,6 +19,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use access::Access;
 pub use call::{Call, Direction};
 pub use ctx::{Ctx, RetryBound};
 pub use error::StepError;

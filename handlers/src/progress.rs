@@ -3,7 +3,6 @@
 
 use crate::{Run, StepError};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::time::Duration;
 use tenantry_core::Timestamp;
 use tenantry_core::keys::Key;
@@ -45,19 +44,22 @@ pub(crate) fn deadline(run: &Run<'_>) -> Timestamp {
 
 /// The step runs. The error of an earlier try stays in the row: it is why this is not the first.
 pub(crate) async fn record_running(run: &Run<'_>) {
-    let progress = Progress { deadline_at: Some(deadline(run)), ..row(run, ProgressState::Running) };
-    let mut set = Item::of(key(run), &progress).attributes;
-    set.remove("lastError");
-    let conditions = vec![Condition::Differs("state".to_owned(), Value::from("succeeded"))];
-    let update = Action::Update {
-        key: key(run),
-        set,
-        add: BTreeMap::new(),
-        remove: Vec::new(),
-        indexes: BTreeMap::new(),
-        conditions,
+    // Reading and writing whole, where a change of attributes would do in one: no step needs a right for this alone.
+    let before = match run.ctx.table.get(&key(run)).await {
+        Ok(item) => item.and_then(|item| item.record::<Progress>().ok()),
+        Err(error) => {
+            tracing::warn!(%error, "the status cannot say that the step runs");
+            return;
+        }
     };
-    match run.ctx.table.commit(Commit::of(vec![update])).await {
+    let progress = Progress {
+        deadline_at: Some(deadline(run)),
+        last_error: before.and_then(|before| before.last_error),
+        ..row(run, ProgressState::Running)
+    };
+    let conditions = vec![Condition::Differs("state".to_owned(), Value::from("succeeded"))];
+    let put = Action::put_if(Item::of(key(run), &progress), conditions);
+    match run.ctx.table.commit(Commit::of(vec![put])).await {
         // The step was quicker than its note.
         Ok(()) | Err(CommitError::ConditionFailed { .. }) => {}
         Err(error) => tracing::warn!(%error, "the status cannot say that the step runs"),

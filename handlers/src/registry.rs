@@ -5,7 +5,7 @@ use crate::steps::{
     activate_tenant, apply_entitlements, check_health, create_identity, create_key, create_namespace,
     create_secrets, fail_provisioning, place_tenant, record_integration, snapshot_services, validate_tenant,
 };
-use crate::{Run, StepError};
+use crate::{Access, Run, StepError};
 use serde_json::Value;
 use tenantry_core::BoxFuture;
 use tenantry_core::model::{ResourceKind, TenantStatus};
@@ -29,6 +29,9 @@ pub struct Step {
     pub runs_in: &'static [TenantStatus],
     /// States of the tenant in which it may be undone. Never `active`, but for the step that makes it so.
     pub undone_in: &'static [TenantStatus],
+    /// What run and undo use of the ports, all paths together; anything else is refused. A test holds that nothing is
+    /// named in vain.
+    pub access: &'static [Access],
     /// Does it.
     pub run: StepFn,
     /// Undoes it, whether or not it was done, and however far.
@@ -37,6 +40,10 @@ pub struct Step {
     pub example: &'static str,
 }
 
+use Access::{
+    KeyCreate, KeyDestroy, KeyExists, KeyOpen, KeySeal, SecretDelete, SecretResolve, SecretStore, TableCheck,
+    TableDelete, TableGet, TablePut, TableQuery, TableUpdate,
+};
 use TenantStatus::{Active, Provisioning, ProvisioningFailed, Registered};
 
 const TIMEOUT_SECONDS: u64 = 30;
@@ -69,6 +76,7 @@ pub const REGISTRY: &[Step] = &[
         timeout_seconds: TIMEOUT_SECONDS,
         runs_in: &[Registered, ProvisioningFailed, Provisioning],
         undone_in: &[],
+        access: &[TableGet, TablePut],
         run: |run, input| Box::pin(validate_tenant::run(run, input)),
         undo: None,
         example: example!("ValidateTenant"),
@@ -80,6 +88,7 @@ pub const REGISTRY: &[Step] = &[
         timeout_seconds: TIMEOUT_SECONDS,
         runs_in: &[Provisioning],
         undone_in: &[Provisioning],
+        access: &[TableGet, TablePut, TableUpdate, TableDelete],
         run: |run, input| Box::pin(place_tenant::run(run, input)),
         undo: Some(|run, input| Box::pin(place_tenant::undo(run, input))),
         example: example!("PlaceTenant"),
@@ -91,6 +100,7 @@ pub const REGISTRY: &[Step] = &[
         timeout_seconds: TIMEOUT_SECONDS,
         runs_in: &[Provisioning],
         undone_in: &[Provisioning],
+        access: &[TableGet, TablePut, TableDelete, TableCheck],
         run: |run, input| Box::pin(create_namespace::run(run, input)),
         undo: Some(|run, input| Box::pin(create_namespace::undo(run, input))),
         example: example!("CreateNamespace"),
@@ -102,6 +112,7 @@ pub const REGISTRY: &[Step] = &[
         timeout_seconds: TIMEOUT_SECONDS,
         runs_in: &[Provisioning],
         undone_in: &[Provisioning],
+        access: &[TableGet, TablePut, TableDelete, TableCheck, KeyCreate, KeyDestroy],
         run: |run, input| Box::pin(create_key::run(run, input)),
         undo: Some(|run, input| Box::pin(create_key::undo(run, input))),
         example: example!("CreateKey"),
@@ -113,6 +124,7 @@ pub const REGISTRY: &[Step] = &[
         timeout_seconds: TIMEOUT_SECONDS,
         runs_in: &[Provisioning],
         undone_in: &[Provisioning],
+        access: &[TableGet, TablePut, TableDelete, TableCheck, SecretStore, SecretDelete],
         run: |run, input| Box::pin(create_secrets::run(run, input)),
         undo: Some(|run, input| Box::pin(create_secrets::undo(run, input))),
         example: example!("CreateSecrets"),
@@ -124,6 +136,7 @@ pub const REGISTRY: &[Step] = &[
         timeout_seconds: TIMEOUT_SECONDS,
         runs_in: &[Provisioning],
         undone_in: &[Provisioning],
+        access: &[TableGet, TablePut, TableDelete, TableCheck],
         run: |run, input| Box::pin(create_identity::run(run, input)),
         undo: Some(|run, input| Box::pin(create_identity::undo(run, input))),
         example: example!("CreateIdentity"),
@@ -135,6 +148,7 @@ pub const REGISTRY: &[Step] = &[
         timeout_seconds: TIMEOUT_SECONDS,
         runs_in: &[Provisioning],
         undone_in: &[Provisioning],
+        access: &[TableGet, TablePut, TableDelete, TableCheck],
         run: |run, input| Box::pin(apply_entitlements::run(run, input)),
         undo: Some(|run, input| Box::pin(apply_entitlements::undo(run, input))),
         example: example!("ApplyEntitlements"),
@@ -146,6 +160,7 @@ pub const REGISTRY: &[Step] = &[
         timeout_seconds: TIMEOUT_SECONDS,
         runs_in: &[Provisioning],
         undone_in: &[Provisioning],
+        access: &[TableGet, TableQuery, TablePut, TableDelete, TableCheck],
         run: |run, input| Box::pin(snapshot_services::run(run, input)),
         undo: Some(|run, input| Box::pin(snapshot_services::undo(run, input))),
         example: example!("SnapshotServices"),
@@ -157,6 +172,7 @@ pub const REGISTRY: &[Step] = &[
         timeout_seconds: TIMEOUT_SECONDS,
         runs_in: &[Provisioning],
         undone_in: &[Provisioning],
+        access: &[TableGet, TablePut, TableDelete, TableCheck, KeyCreate, KeySeal, KeyExists],
         run: |run, input| Box::pin(record_integration::run(run, input)),
         undo: Some(|run, input| Box::pin(record_integration::undo(run, input))),
         example: example!(
@@ -171,6 +187,7 @@ pub const REGISTRY: &[Step] = &[
         timeout_seconds: TIMEOUT_SECONDS,
         runs_in: &[Provisioning],
         undone_in: &[],
+        access: &[TableGet, TableQuery, TablePut, KeySeal, KeyOpen, SecretResolve],
         run: |run, input| Box::pin(check_health::run(run, input)),
         undo: None,
         example: example!("CheckHealth"),
@@ -182,6 +199,7 @@ pub const REGISTRY: &[Step] = &[
         timeout_seconds: TIMEOUT_SECONDS,
         runs_in: &[Provisioning, Active],
         undone_in: &[Provisioning, Active],
+        access: &[TableGet, TablePut],
         run: |run, input| Box::pin(activate_tenant::run(run, input)),
         undo: Some(|run, input| Box::pin(activate_tenant::undo(run, input))),
         example: example!("ActivateTenant"),
@@ -193,6 +211,7 @@ pub const REGISTRY: &[Step] = &[
         timeout_seconds: TIMEOUT_SECONDS,
         runs_in: &[Registered, Provisioning, ProvisioningFailed],
         undone_in: &[],
+        access: &[TableGet, TableQuery, TablePut, KeyCreate, KeySeal, KeyOpen],
         run: |run, input| Box::pin(fail_provisioning::run(run, input)),
         undo: None,
         example: example!(

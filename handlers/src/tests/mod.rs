@@ -1,6 +1,7 @@
 //! What holds of every step, told by the registry: twice is once, an undo leaves a clean slate, and a crash between
 //! any two writes changes neither.
 
+mod access;
 mod capacity;
 mod lane;
 mod matrix;
