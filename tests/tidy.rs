@@ -78,6 +78,7 @@ fn arrows_point_one_way() {
                 "tenantry-definitions",
                 "tenantry-emulator",
                 "tenantry-handlers",
+                "tenantry-scenarios",
             ],
         ),
         ("tenantry-events", &["tenantry-core"]),
@@ -90,6 +91,7 @@ fn arrows_point_one_way() {
             &["tenantry-core", "tenantry-engine", "tenantry-events", "tenantry-seal", "tenantry-system"],
         ),
         ("tenantry-contract", &["tenantry-core"]),
+        ("tenantry-scenarios", &["tenantry-core", "tenantry-events", "tenantry-system"]),
         ("tenantry-sdk-tour", &[]),
         ("tenantry-stepfunctions", &["tenantry-asl", "tenantry-core", "tenantry-engine"]),
         (

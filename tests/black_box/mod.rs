@@ -6,6 +6,7 @@ mod demo;
 mod durability;
 mod idempotency;
 mod lifecycle;
+mod scenarios;
 mod secrets;
 mod start;
 mod step_functions;
