@@ -110,6 +110,21 @@ impl Key {
         Self::of(tenant_pk(tenant), format!("DATAKEY#{}", escape(purpose)))
     }
 
+    /// The wrapped key that seals what is no tenant's.
+    pub fn system_key(purpose: &str) -> Self {
+        Self::of(format!("SYSTEMKEY#{}", escape(purpose)), "DATAKEY")
+    }
+
+    /// One of the tenant's secrets, sealed; `name` is what follows `tenants/<id>/` in its reference.
+    pub fn tenant_secret(tenant: &TenantId, name: &str) -> Self {
+        Self::of(tenant_pk(tenant), format!("SECRET#{}", escape(name)))
+    }
+
+    /// A secret that is no tenant's, sealed.
+    pub fn secret(reference: &str) -> Self {
+        Self::of(format!("SECRET#{}", escape(reference)), "SECRET")
+    }
+
     /// The tenant's pending first administrator, or another identity.
     pub fn identity(tenant: &TenantId, email: &str) -> Self {
         Self::of(tenant_pk(tenant), format!("IDENTITY#{}", escape(&email.to_lowercase())))
