@@ -44,6 +44,18 @@ pub async fn settle(
     message: &Message,
     disposition: Disposition,
 ) -> Result<(), PortError> {
+    replace(ports, queue_name, queue, message, disposition).await?;
+    queue.delete(&message.receipt).await
+}
+
+/// [`settle`] without the deletion, which is the caller's: what is to stand in the message's place is durable then.
+pub(super) async fn replace(
+    ports: &Ports,
+    queue_name: &str,
+    queue: &dyn Queue,
+    message: &Message,
+    disposition: Disposition,
+) -> Result<(), PortError> {
     match disposition {
         Disposition::Done => {}
         Disposition::Instead(outgoing) => {
@@ -64,7 +76,13 @@ pub async fn settle(
             ports.dead_letters.bury(letter).await?;
         }
     }
-    queue.delete(&message.receipt).await
+    Ok(())
+}
+
+/// Hides a message that could not be handled for a while, the longer the more often it was received.
+pub(super) async fn put_off(ports: &Ports, queue: &dyn Queue, message: &Message) -> Result<(), PortError> {
+    let wait = doubled(Duration::from_secs(1), message.receive_count, Duration::from_secs(60));
+    queue.extend(&message.receipt, spread(wait, 0.25, &*ports.ids)).await
 }
 
 /// A queue and how to work on it.
@@ -145,10 +163,8 @@ impl Consumer {
             Ok(()) => self.status.ran(self.ports.clock.now(), 1),
             Err(error) => {
                 self.failed(&error);
-                let wait = doubled(Duration::from_secs(1), message.receive_count, Duration::from_secs(60));
-                let wait = spread(wait, 0.25, &*self.ports.ids);
                 // Where even this fails, the message comes again by itself.
-                if let Err(error) = self.queue.extend(&message.receipt, wait).await {
+                if let Err(error) = put_off(&self.ports, &*self.queue, &message).await {
                     self.failed(&error);
                 }
             }

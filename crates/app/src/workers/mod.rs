@@ -4,11 +4,13 @@
 //! rows. Each is a core that handles one item or one round, and may be cut off anywhere and run again; and a thin loop
 //! around it, which the AWS home replaces by its own triggers.
 
+pub mod batch;
 pub mod consume;
 mod error;
 pub mod execution_status;
 pub mod integrations;
 mod periodic;
+pub mod reconciler;
 pub mod relay;
 mod rows;
 mod schedule;

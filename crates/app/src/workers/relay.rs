@@ -18,10 +18,10 @@ use crate::Ports;
 use crate::http::retry::Transient as _;
 use futures::StreamExt as _;
 use plan::{Pending, Plan};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tenantry_core::keys::{INDEX_SHARDS, index};
+use tenantry_core::keys::{INDEX_SHARDS, Key, index};
 use tenantry_core::ports::{Index, Query};
 use tenantry_core::{TenantId, Timestamp, limits};
 
@@ -33,6 +33,8 @@ const PAGE_ITEMS: usize = 200;
 const PLANS_IN_FLIGHT: usize = 16;
 /// Batches that are published and marked at once.
 const BATCHES_IN_FLIGHT: usize = 4;
+/// How often one call looks again at a tenant that has more to do. Each look publishes up to 50 events.
+const ROUNDS_MAX: usize = 20;
 /// A tenant that fails is left out for at most this long.
 const SKIP_MAX: Duration = Duration::from_secs(300);
 
@@ -47,6 +49,23 @@ pub struct RelayRun {
     pub failed: u64,
     /// Whether more is there to be done at once.
     pub more: bool,
+}
+
+/// What one look at some tenants did.
+#[derive(Default)]
+struct Round {
+    run: RelayRun,
+    /// Tenants for which there may be more to do now.
+    again: BTreeSet<TenantId>,
+    /// Tenants that failed.
+    failed: BTreeSet<TenantId>,
+}
+
+impl Round {
+    fn fail(&mut self, tenant: &TenantId) {
+        self.run.failed += 1;
+        self.failed.insert(tenant.clone());
+    }
 }
 
 /// A tenant that failed.
@@ -72,31 +91,67 @@ impl Relay {
     /// counted and logged, and stops no other.
     pub async fn run_once(&self) -> Result<RelayRun, WorkerError> {
         let pending = self.pending().await?;
-        let mut run = RelayRun { more: pending.len() > TENANTS_MAX, ..RelayRun::default() };
-        let plans: Vec<(TenantId, Result<Plan, WorkerError>)> =
-            futures::stream::iter(pending.into_iter().take(TENANTS_MAX))
-                .map(|(tenant, pending)| async move {
-                    let plan = plan::make(&self.ports, &tenant, pending, self.operation_resend_after).await;
-                    (tenant, plan)
-                })
-                .buffer_unordered(PLANS_IN_FLIGHT)
-                .collect()
-                .await;
+        let beyond = pending.len() > TENANTS_MAX;
+        let Round { mut run, again, .. } = self.round(pending.into_iter().take(TENANTS_MAX)).await;
+        // Only a run that got on may ask for the next one at once.
+        run.more = (beyond || !again.is_empty()) && run.published + run.sent > 0;
+        Ok(run)
+    }
+
+    /// Does what there is to do for the tenants of these rows, which were seen to enter the outbox. That is a hint
+    /// only: what is done follows from the tenants' own rows, as in [`Relay::run_once`], and other rows are passed
+    /// over. Nothing more is begun after `until`.
+    ///
+    /// Answers what was done, and those of `keys` whose tenant failed or was not finished: they are to come again, or
+    /// the next [`Relay::run_once`] finds them.
+    pub async fn run_for(&self, keys: &[Key], until: Timestamp) -> (RelayRun, BTreeSet<Key>) {
+        let mut pending: BTreeMap<TenantId, Pending> = BTreeMap::new();
+        for (tenant, entry) in keys.iter().filter_map(plan::read_key) {
+            pending.entry(tenant).or_default().add(entry);
+        }
+        let mut total = RelayRun::default();
+        let mut failed = BTreeSet::new();
+        for _ in 0..ROUNDS_MAX {
+            if pending.is_empty() || self.ports.clock.now() >= until {
+                break;
+            }
+            let round = self.round(pending.clone()).await;
+            total.published += round.run.published;
+            total.sent += round.run.sent;
+            total.failed += round.run.failed;
+            pending.retain(|tenant, _| round.again.contains(tenant) && !round.failed.contains(tenant));
+            failed.extend(round.failed);
+        }
+        total.more = !pending.is_empty();
+        failed.extend(pending.into_keys());
+        let unfinished = |key: &&Key| plan::read_key(key).is_some_and(|(tenant, _)| failed.contains(&tenant));
+        (total, keys.iter().filter(unfinished).cloned().collect())
+    }
+
+    async fn round(&self, pending: impl IntoIterator<Item = (TenantId, Pending)>) -> Round {
+        let mut round = Round::default();
+        let plans: Vec<(TenantId, Result<Plan, WorkerError>)> = futures::stream::iter(pending)
+            .map(|(tenant, pending)| async move {
+                let plan = plan::make(&self.ports, &tenant, pending, self.operation_resend_after).await;
+                (tenant, plan)
+            })
+            .buffer_unordered(PLANS_IN_FLIGHT)
+            .collect()
+            .await;
         let mut good = Vec::with_capacity(plans.len());
         for (tenant, plan) in plans {
             match plan {
                 Ok(plan) => {
                     if let Some(hole) = &plan.hole {
-                        self.skip(&tenant, hole, &mut run);
+                        self.skip(&tenant, hole, &mut round);
                     }
                     if !plan.is_empty() {
                         good.push(plan);
                     }
                 }
-                Err(error) => self.failed(&tenant, &error, &mut run),
+                Err(error) => self.failed(&tenant, &error, &mut round),
             }
         }
-        let more = good.iter().any(|plan| plan.more);
         let outcomes: Vec<deliver::Outcome> = futures::stream::iter(batches(good))
             .map(|batch| deliver::deliver(&self.ports, batch))
             .buffer_unordered(BATCHES_IN_FLIGHT)
@@ -105,18 +160,19 @@ impl Relay {
         for outcome in outcomes {
             match outcome.result {
                 Ok((published, sent)) => {
-                    run.published += published;
-                    run.sent += sent;
+                    round.run.published += published;
+                    round.run.sent += sent;
                     if !outcome.hole {
                         self.skips().remove(&outcome.tenant);
                     }
+                    if outcome.again {
+                        round.again.insert(outcome.tenant);
+                    }
                 }
-                Err(error) => self.failed(&outcome.tenant, &error, &mut run),
+                Err(error) => self.failed(&outcome.tenant, &error, &mut round),
             }
         }
-        // Only a run that got on may ask for the next one at once.
-        run.more = (run.more || more) && run.published + run.sent > 0;
-        Ok(run)
+        round
     }
 
     fn skips(&self) -> MutexGuard<'_, HashMap<TenantId, Skip>> {
@@ -124,17 +180,17 @@ impl Relay {
     }
 
     /// An outage is nobody's fault: the next round tries again. Anything else is the tenant's own.
-    fn failed(&self, tenant: &TenantId, error: &WorkerError, run: &mut RelayRun) {
+    fn failed(&self, tenant: &TenantId, error: &WorkerError, round: &mut Round) {
         if error.is_transient() {
-            run.failed += 1;
+            round.fail(tenant);
             tracing::warn!(%tenant, %error, "the relay could not do a tenant's part now");
         } else {
-            self.skip(tenant, error, run);
+            self.skip(tenant, error, round);
         }
     }
 
-    fn skip(&self, tenant: &TenantId, error: &dyn std::fmt::Display, run: &mut RelayRun) {
-        run.failed += 1;
+    fn skip(&self, tenant: &TenantId, error: &dyn std::fmt::Display, round: &mut Round) {
+        round.fail(tenant);
         let now = self.ports.clock.now();
         let mut skips = self.skips();
         let skip = skips.entry(tenant.clone()).or_insert(Skip { failures: 0, until: now });

@@ -2,6 +2,11 @@
 //!
 //! Each row that waits for something lies in the index of due rows with the time at which somebody is to look; whoever
 //! finishes with it takes it out. So a wake-up may be lost anywhere, and all that it costs is time.
+//!
+//! A sweeper remembers nothing between two runs but what its own row holds ([`cursors`]): several may run at once, and
+//! each run may be another process's.
+
+mod cursors;
 
 use super::error::WorkerError;
 use super::relay::{await_start, operation_message};
@@ -9,13 +14,11 @@ use super::rows;
 use super::webhooks::cursor::Cursor;
 use super::webhooks::news;
 use crate::Ports;
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tenantry_core::keys::{INDEX_SHARDS, Range, index};
-use tenantry_core::model::{Operation, OperationPhase, Subscription};
+use tenantry_core::keys::{INDEX_SHARDS, index};
+use tenantry_core::model::{Operation, OperationPhase};
 use tenantry_core::ports::{Action, Index, IndexKey, Item, OutgoingMessage, Query, Queue};
-use tenantry_core::{SubscriptionId, TenantId, Timestamp, limits};
+use tenantry_core::{Timestamp, limits};
 
 /// Due rows of one shard that one run takes up.
 const DUE_MAX: usize = 500;
@@ -25,8 +28,6 @@ const PAGE_ITEMS: usize = 100;
 const CURSOR_AGAIN: Duration = Duration::from_secs(60);
 /// The longest that an operation's message is not sent again.
 const OPERATION_AGAIN_MAX: Duration = Duration::from_secs(3600);
-/// Cursors that one run compares with what was published.
-const CURSORS_MAX: usize = 2_000;
 
 /// What one run did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,19 +40,11 @@ pub struct SweepRun {
     pub cleared: u64,
 }
 
-/// Where the comparison of cursors goes on.
-struct CursorScan {
-    next_at: Timestamp,
-    /// The subscription, and the sort key of its cursor that was looked at last.
-    after: Option<(SubscriptionId, Option<String>)>,
-}
-
 /// The sweeper.
 pub struct Sweeper {
     ports: Ports,
     operation_resend_after: Duration,
     cursor_scan_every: Duration,
-    scan: Mutex<CursorScan>,
 }
 
 /// What a due row asks for.
@@ -65,8 +58,7 @@ enum Wake {
 impl Sweeper {
     /// A sweeper.
     pub fn new(ports: Ports, operation_resend_after: Duration, cursor_scan_every: Duration) -> Self {
-        let scan = Mutex::new(CursorScan { next_at: Timestamp::default(), after: None });
-        Self { ports, operation_resend_after, cursor_scan_every, scan }
+        Self { ports, operation_resend_after, cursor_scan_every }
     }
 
     /// Takes up what is due, and from time to time compares the cursors with what was published.
@@ -75,7 +67,7 @@ impl Sweeper {
         for shard in 0..INDEX_SHARDS {
             self.due(shard, &mut run).await?;
         }
-        self.compare_cursors(&mut run).await?;
+        run.deliveries += cursors::compare(&self.ports, self.cursor_scan_every).await?;
         Ok(run)
     }
 
@@ -176,102 +168,6 @@ impl Sweeper {
             }
         }
         Ok(())
-    }
-
-    fn scan(&self) -> MutexGuard<'_, CursorScan> {
-        self.scan.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Wakes the deliveries whose cursor lies behind what was published and that wait for nothing: their message was
-    /// lost, such as by a purge of the queue or as a dead letter. One run does a part; the next goes on there.
-    async fn compare_cursors(&self, run: &mut SweepRun) -> Result<(), WorkerError> {
-        let now = self.ports.clock.now();
-        let (begin, mut after) = {
-            let mut scan = self.scan();
-            (scan.next_at <= now, scan.after.take())
-        };
-        if !begin && after.is_none() {
-            return Ok(());
-        }
-        if after.is_none() {
-            self.scan().next_at = now.saturating_add(self.cursor_scan_every);
-        }
-        let mut budget = CURSORS_MAX;
-        let mut published: BTreeMap<TenantId, u64> = BTreeMap::new();
-        for subscription in self.subscriptions().await? {
-            let from = match &after {
-                Some((id, _)) if subscription < *id => continue,
-                Some((id, sk)) if subscription == *id => sk.clone(),
-                _ => None,
-            };
-            after = None;
-            let left = self.compare(&subscription, from, &mut budget, &mut published, run).await?;
-            if let Some(sk) = left {
-                self.scan().after = Some((subscription, Some(sk)));
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
-    async fn subscriptions(&self) -> Result<Vec<SubscriptionId>, WorkerError> {
-        let mut found = Vec::new();
-        let mut after = None;
-        loop {
-            let page = self
-                .ports
-                .table
-                .query(Query::primary(Range::subscriptions(), PAGE_ITEMS).after(after))
-                .await?;
-            for item in &page.items {
-                found.push(item.record::<Subscription>()?.subscription_id);
-            }
-            after = page.next;
-            if after.is_none() {
-                return Ok(found);
-            }
-        }
-    }
-
-    /// Compares one subscription's cursors; where the budget ends before them, the sort key to go on after.
-    async fn compare(
-        &self,
-        subscription: &SubscriptionId,
-        mut after: Option<String>,
-        budget: &mut usize,
-        published: &mut BTreeMap<TenantId, u64>,
-        run: &mut SweepRun,
-    ) -> Result<Option<String>, WorkerError> {
-        loop {
-            let query = Query::primary(Range::delivery_cursors(subscription), PAGE_ITEMS).after(after);
-            let page = self.ports.table.query(query).await?;
-            let mut messages = Vec::new();
-            for item in &page.items {
-                let cursor: Cursor = item.record()?;
-                if cursor.due_at().is_some() {
-                    continue;
-                }
-                let reached = match published.get(&cursor.tenant_id) {
-                    Some(known) => *known,
-                    None => {
-                        let found = rows::published_sequence(&self.ports, &cursor.tenant_id).await?;
-                        published.insert(cursor.tenant_id.clone(), found);
-                        found
-                    }
-                };
-                if reached > cursor.delivered_sequence {
-                    messages.push(news(subscription, &cursor.tenant_id, cursor.delivered_sequence + 1));
-                }
-            }
-            run.deliveries += messages.len() as u64;
-            send(&*self.ports.queues.webhooks, messages).await?;
-            *budget = budget.saturating_sub(page.items.len());
-            match page.next {
-                Some(next) if *budget == 0 => return Ok(Some(next)),
-                Some(next) => after = Some(next),
-                None => return Ok(None),
-            }
-        }
     }
 }
 

@@ -15,11 +15,13 @@ pub(super) struct Outcome {
     pub(super) result: Result<(u64, u64), WorkerError>,
     /// Whether the tenant's numbering has a hole.
     pub(super) hole: bool,
+    /// Whether there may be more for the tenant now: it did not fit in, or somebody else was faster at a part of it.
+    pub(super) again: bool,
 }
 
 impl Outcome {
     fn of(plan: &Plan, result: Result<(u64, u64), WorkerError>) -> Self {
-        Self { tenant: plan.tenant.clone(), result, hole: plan.hole.is_some() }
+        Self { tenant: plan.tenant.clone(), result, hole: plan.hole.is_some(), again: plan.more }
     }
 }
 
@@ -92,7 +94,9 @@ async fn together(ports: &Ports, batch: &[Plan]) -> Result<Vec<Outcome>, WorkerE
         .map(|(place, plan)| {
             let published = if lost_events[place] { 0 } else { plan.events.len() as u64 };
             let sent = (plan.sends.len() as u64).saturating_sub(lost_operations[place]);
-            Outcome::of(plan, Ok((published, sent)))
+            let mut outcome = Outcome::of(plan, Ok((published, sent)));
+            outcome.again |= lost_events[place] || lost_operations[place] > 0;
+            outcome
         })
         .collect())
 }

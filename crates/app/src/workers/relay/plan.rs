@@ -18,14 +18,14 @@ const EVENTS_MAX: usize = 50;
 /// commit.
 const OTHERS_MAX: usize = 20;
 
-/// What a row of the outbox index is.
+/// What a row of the outbox is.
 pub(super) enum Entry {
     Event(u64),
     Operation(OperationId),
 }
 
 /// What the index shows of one tenant: a hint, never the truth.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Pending {
     pub(super) events_seen: usize,
     sequences: BTreeSet<u64>,
@@ -70,6 +70,17 @@ pub(super) fn read_entry(item: &Item) -> Result<(TenantId, Entry), PortError> {
         text("operationId").and_then(|id| id.parse().ok()).map(Entry::Operation)
     };
     entry.map(|entry| (tenant, entry)).ok_or_else(damaged)
+}
+
+/// Whose row it is, and what, by its key alone; `None` for a row that is never in the outbox.
+pub(super) fn read_key(key: &Key) -> Option<(TenantId, Entry)> {
+    let tenant = key.pk().strip_prefix("TENANT#")?.parse().ok()?;
+    let entry = match key.sk().split_once('#')? {
+        ("EVENT", sequence) => Entry::Event(sequence.parse().ok()?),
+        ("OPERATION", operation) => Entry::Operation(operation.parse().ok()?),
+        _ => return None,
+    };
+    Some((tenant, entry))
 }
 
 /// What a step of the marking commit is for: what else is in vain where its condition fails.
