@@ -159,7 +159,7 @@ impl Node {
         let gauges = NodeGauges { home: home.clone(), engine: engine.clone() };
         let api = ApiState {
             app: Arc::new(app),
-            admin_token_hash: token_sha256(&token),
+            admin_token: Arc::new(token_sha256(&token)),
             events_signal: Some(home.bus.watch()),
             gauges: vec![Arc::new(gauges)],
         };

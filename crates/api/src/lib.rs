@@ -16,7 +16,7 @@ mod params;
 mod problem;
 mod routes;
 
-pub use auth::token_sha256;
+pub use auth::{AdminToken, Authenticator, token_sha256};
 pub use help::page as help_page;
 pub use openapi::document as openapi_document;
 pub use problem::Problem;
@@ -30,8 +30,8 @@ use tokio::sync::watch;
 pub struct ApiState {
     /// The use cases.
     pub app: Arc<App>,
-    /// [`token_sha256`] of the admin token; the token itself is not kept.
-    pub admin_token_hash: [u8; 32],
+    /// The admin token's hash: [`token_sha256`] of it where it never changes.
+    pub admin_token: Arc<dyn AdminToken>,
     /// Changes whenever the archive of events grew; `None` where nothing can be awaited: then the stream answers 501.
     pub events_signal: Option<watch::Receiver<u64>>,
     /// Further gauges for `/metrics`.
@@ -42,6 +42,7 @@ pub struct ApiState {
 #[derive(Clone)]
 struct Api {
     state: ApiState,
+    authenticator: Authenticator,
     metrics: Arc<metrics::HttpMetrics>,
     openapi: Arc<str>,
 }
@@ -55,7 +56,8 @@ impl Api {
 /// The router of the whole API.
 pub fn router(state: ApiState) -> axum::Router {
     let (router, document) = openapi::split();
-    let api = Api { state, metrics: Arc::default(), openapi: openapi::text(&document).into() };
+    let authenticator = Authenticator::new(state.app.ports().table.clone(), state.admin_token.clone());
+    let api = Api { state, authenticator, metrics: Arc::default(), openapi: openapi::text(&document).into() };
     router
         .merge(routes::open())
         .fallback(problem::no_route)

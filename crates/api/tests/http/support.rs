@@ -68,7 +68,7 @@ impl Home {
         let signal = Arc::new(watch::Sender::new(0));
         let state = ApiState {
             app: Arc::new(App::new(memory.ports(), Settings { allow_private_webhooks })),
-            admin_token_hash: token_sha256(ADMIN),
+            admin_token: Arc::new(token_sha256(ADMIN)),
             events_signal: streams.then(|| signal.subscribe()),
             gauges: Vec::new(),
         };

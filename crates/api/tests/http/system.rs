@@ -52,7 +52,7 @@ async fn metrics_tell_requests_queues_and_the_outbox() {
     let memory = Memory::new();
     let state = ApiState {
         app: Arc::new(App::new(memory.ports(), Settings::default())),
-        admin_token_hash: token_sha256(ADMIN),
+        admin_token: Arc::new(token_sha256(ADMIN)),
         events_signal: None,
         gauges: vec![Arc::new(Extra)],
     };
