@@ -8,7 +8,9 @@ use tenantry_core::model::{
     Tenant, TenantStatus,
 };
 use tenantry_core::ports::{Index, Item};
-use tenantry_core::{EventId, ExecutionId, OperationId, ServiceId, SubscriptionId, TenantId, Timestamp};
+use tenantry_core::{
+    EventId, ExecutionId, MessageId, OperationId, ServiceId, SubscriptionId, TenantId, Timestamp,
+};
 use tenantry_events::ledger::{operation_item, tenant_item};
 
 const TABLE: &str = include_str!("../../schema/table.json");
@@ -153,7 +155,7 @@ fn keys() -> Vec<(&'static str, Key)> {
     let uuid = uuid::Uuid::from_u128(7);
     let (tenant, operation) = (TenantId::from_uuid(uuid), OperationId::from_uuid(uuid));
     let (service, event) = (ServiceId::from_uuid(uuid), EventId::from_uuid(uuid));
-    let subscription = SubscriptionId::from_uuid(uuid);
+    let (subscription, message) = (SubscriptionId::from_uuid(uuid), MessageId::from_uuid(uuid));
     let at = Timestamp::from_millis(7);
     vec![
         ("tenant", Key::tenant(&tenant)),
@@ -185,7 +187,13 @@ fn keys() -> Vec<(&'static str, Key)> {
         ("delivery", Key::delivery(&subscription, at, &event, 1)),
         ("lease", Key::lease("l")),
         ("worker", Key::worker("w")),
-        ("deadLetter", Key::dead_letter("q", "m")),
+        ("deadLetter", Key::dead_letter("q", at, &message)),
+        ("deadLetterPointer", Key::dead_letter_pointer("q", &message)),
+        ("archive", Key::archive(1, 1)),
+        ("archiveHead", Key::archive_head(1)),
+        ("archivePointer", Key::archive_pointer(&tenant, 1)),
+        ("busRule", Key::bus_rule(&subscription)),
+        ("busRulesVersion", Key::bus_rules_version()),
         ("execution", Key::execution(&ExecutionId::new("w", "n").unwrap())),
     ]
 }

@@ -4,7 +4,7 @@
 //! tenant, slug or kind `a` is ever found under `ab`.
 
 use crate::model::ResourceKind;
-use crate::{EventId, ExecutionId, OperationId, ServiceId, SubscriptionId, TenantId, Timestamp};
+use crate::{EventId, ExecutionId, MessageId, OperationId, ServiceId, SubscriptionId, TenantId, Timestamp};
 use std::fmt::Write as _;
 
 /// The primary key of an item.
@@ -39,6 +39,14 @@ fn escape(text: &str) -> String {
 
 fn tenant_pk(tenant: &TenantId) -> String {
     format!("TENANT#{tenant}")
+}
+
+fn dead_letters_pk(queue: &str) -> String {
+    format!("DEADLETTER#{}", escape(queue))
+}
+
+fn archive_pk(shard: u64) -> String {
+    format!("ARCHIVE#{shard}")
 }
 
 impl Key {
@@ -216,9 +224,40 @@ impl Key {
         Self::of(format!("WORKER#{}", escape(name)), "STATE")
     }
 
-    /// The dead letter of a queue with that message id.
-    pub fn dead_letter(queue: &str, message: &str) -> Self {
-        Self::of(format!("DEADLETTER#{}", escape(queue)), format!("MESSAGE#{}", escape(message)))
+    /// A dead letter of a queue. The time of death leads, because that is the order in which they are listed.
+    pub fn dead_letter(queue: &str, died_at: Timestamp, message: &MessageId) -> Self {
+        Self::of(dead_letters_pk(queue), format!("DIED#{died_at}#{message}"))
+    }
+
+    /// Pointer from a message's id to its dead letter in that queue.
+    pub fn dead_letter_pointer(queue: &str, message: &MessageId) -> Self {
+        Self::of(dead_letters_pk(queue), format!("MESSAGE#{message}"))
+    }
+
+    /// The event of that number in a shard of the bus's archive. Numbers are dense, from 1.
+    pub fn archive(shard: u64, number: u64) -> Self {
+        Self::of(archive_pk(shard), format!("EVENT#{number:020}"))
+    }
+
+    /// The last number of a shard of the bus's archive.
+    pub fn archive_head(shard: u64) -> Self {
+        Self::of(archive_pk(shard), "HEAD")
+    }
+
+    /// Pointer from a tenant's event of that sequence to its number in the bus's archive.
+    pub fn archive_pointer(tenant: &TenantId, sequence: u64) -> Self {
+        Self::of(format!("ARCHIVED#{tenant}"), format!("EVENT#{sequence:020}"))
+    }
+
+    /// The bus's rule of a subscription. All lie in one partition: there are at most
+    /// [`crate::limits::SUBSCRIPTIONS_MAX`].
+    pub fn bus_rule(subscription: &SubscriptionId) -> Self {
+        Self::of("BUSRULES".to_owned(), format!("RULE#{subscription}"))
+    }
+
+    /// How often the bus's rules have changed.
+    pub fn bus_rules_version() -> Self {
+        Self::of("BUSRULES".to_owned(), "VERSION")
     }
 
     /// What is remembered of an execution's end beside its operation, where it has none.
@@ -304,9 +343,24 @@ impl Range {
         Self::of(format!("SUBSCRIPTION#{subscription}"), "CURSOR#")
     }
 
-    /// A queue's dead letters.
+    /// A queue's dead letters, oldest death first.
     pub fn dead_letters(queue: &str) -> Self {
-        Self::of(format!("DEADLETTER#{}", escape(queue)), "MESSAGE#")
+        Self::of(dead_letters_pk(queue), "DIED#")
+    }
+
+    /// A shard of the bus's archive, by number.
+    pub fn archive(shard: u64) -> Self {
+        Self::of(archive_pk(shard), "EVENT#")
+    }
+
+    /// The pointers to a tenant's events in the bus's archive, by sequence.
+    pub fn archive_pointers(tenant: &TenantId) -> Self {
+        Self::of(format!("ARCHIVED#{tenant}"), "EVENT#")
+    }
+
+    /// All rules of the bus.
+    pub fn bus_rules() -> Self {
+        Self::of("BUSRULES".to_owned(), "RULE#")
     }
 }
 
