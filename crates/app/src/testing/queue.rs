@@ -204,12 +204,13 @@ impl Queue for MemoryQueue {
     fn depth(&self) -> BoxFuture<'_, Result<QueueDepth, PortError>> {
         Box::pin(async move {
             let now = self.clock.now();
-            let mut depth = QueueDepth::default();
+            let mut depth = QueueDepth { oldest_age_ms: Some(0), ..QueueDepth::default() };
             for entry in &lock(&self.state).entries {
                 if entry.visible_at <= now {
                     depth.visible += 1;
                     let age = now.saturating_since(entry.sent_at).as_millis();
-                    depth.oldest_age_ms = depth.oldest_age_ms.max(u64::try_from(age).unwrap_or(u64::MAX));
+                    let age = u64::try_from(age).unwrap_or(u64::MAX);
+                    depth.oldest_age_ms = depth.oldest_age_ms.max(Some(age));
                 } else if entry.receive_count == 0 {
                     depth.delayed += 1;
                 } else {

@@ -66,10 +66,13 @@ impl App {
                 let gauge = Gauge::new("tenantry_queue_messages", help, value as f64);
                 gauges.push(gauge.label("queue", queue.name).label("state", state));
             }
-            let help = "Age of the oldest message that can be received.";
-            let age = queue.oldest_age_ms as f64 / 1000.0;
-            gauges
-                .push(Gauge::new("tenantry_queue_oldest_age_seconds", help, age).label("queue", queue.name));
+            if let Some(age_ms) = queue.oldest_age_ms {
+                let help = "Age of the oldest message that can be received.";
+                let age = age_ms as f64 / 1000.0;
+                gauges.push(
+                    Gauge::new("tenantry_queue_oldest_age_seconds", help, age).label("queue", queue.name),
+                );
+            }
             let help = "Dead letters of a queue; counting stops at 1,000.";
             let dead = queue.dead_letters as f64;
             gauges.push(Gauge::new("tenantry_dead_letters", help, dead).label("queue", queue.name));

@@ -8,7 +8,8 @@ use std::time::Duration;
 /// A message to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutgoingMessage {
-    /// Text, at most [`crate::limits::MESSAGE_BYTES_MAX`] bytes.
+    /// Text, at most [`crate::limits::MESSAGE_BYTES_MAX`] bytes. JSON goes through every queue; one that cannot carry
+    /// an empty text or some control characters refuses these.
     pub body: String,
     /// Whose it is: a flood of one group delays only that group. Order is not promised.
     pub group: String,
@@ -42,8 +43,9 @@ pub struct QueueDepth {
     pub in_flight: u64,
     /// Messages whose delay still runs.
     pub delayed: u64,
-    /// Age of the oldest message that can be received, in milliseconds.
-    pub oldest_age_ms: u64,
+    /// Age of the oldest message that can be received, in milliseconds; 0 where there is none. `None` where the queue
+    /// does not tell: SQS has it only as a metric, minutes late.
+    pub oldest_age_ms: Option<u64>,
 }
 
 /// One queue.

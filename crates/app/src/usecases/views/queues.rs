@@ -20,8 +20,8 @@ pub struct QueueView {
     pub in_flight: u64,
     /// Messages whose delay still runs.
     pub delayed: u64,
-    /// Age of the oldest message that can be received, in milliseconds.
-    pub oldest_age_ms: u64,
+    /// Age of the oldest message that can be received, in milliseconds; null where the queue does not tell.
+    pub oldest_age_ms: Option<u64>,
     /// Dead letters; counting stops at 1,000.
     pub dead_letters: u64,
 }
