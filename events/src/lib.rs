@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod envelope;
 pub mod ledger;
 pub mod pattern;
+pub mod rules;
 pub mod sealed_error;
 pub mod subscriber;
 pub mod webhook;

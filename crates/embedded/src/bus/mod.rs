@@ -5,19 +5,18 @@
 
 mod archive;
 mod replay;
-mod rules;
 
 use crate::OpenError;
 use crate::queue::{EmbeddedQueues, Enqueued, QueueName, SealedMessage, enqueue_in};
 use crate::store::{Abort, ReadError};
 use archive::Position;
-use rules::Rules;
 use std::convert::Infallible;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tenantry_core::limits::PAGE_ITEMS_MAX;
 use tenantry_core::ports::{Bus, BusEvent, BusPage, EventFilter, PortError, Replay, Rule};
 use tenantry_core::{BoxFuture, SubscriptionId};
 use tenantry_events::Pattern;
+use tenantry_events::rules::Rules;
 use tokio::sync::watch;
 
 const PORT: &str = "bus";

@@ -1,13 +1,14 @@
 //! Replays: archived events to a rule once more, batch by batch.
 
 use super::archive::{self, Position};
-use super::{EmbeddedBus, PORT, rules};
+use super::{EmbeddedBus, PORT};
 use crate::queue::{QueueName, enqueue_in};
 use crate::store::Abort;
 use std::sync::Arc;
 use tenantry_core::ports::{BusEvent, PortError, Replay};
 use tenantry_events::Pattern;
 use tenantry_events::envelope::event_bridge_json;
+use tenantry_events::rules;
 
 /// Most events of one read and of the write that follows.
 const BATCH: usize = 256;

@@ -1,43 +1,50 @@
-//! The rules, in memory: their patterns ready to match, and what a match causes.
+//! The bus's rules, in memory: their patterns ready to match, and the messages that a match causes. The same in both
+//! homes.
 
+use crate::envelope::event_bridge_json;
+use crate::{Pattern, PatternSet};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tenantry_core::ports::{BusEvent, OutgoingMessage, Rule};
 use tenantry_core::{SubscriptionId, TenantId};
-use tenantry_events::{Pattern, PatternSet};
 
-#[derive(Default)]
-pub(super) struct Rules {
+/// All rules of a bus.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
     patterns: PatternSet<SubscriptionId>,
     by_subscription: BTreeMap<SubscriptionId, Rule>,
 }
 
 impl Rules {
-    pub(super) fn put(&mut self, rule: Rule, pattern: Pattern) {
+    /// Adds a rule whose pattern was parsed, or takes another one for the subscription.
+    pub fn put(&mut self, rule: Rule, pattern: Pattern) {
         self.patterns.insert(rule.subscription_id.clone(), pattern);
         self.by_subscription.insert(rule.subscription_id.clone(), rule);
     }
 
-    pub(super) fn remove(&mut self, subscription: &SubscriptionId) {
+    /// Removes a subscription's rule, where there is one.
+    pub fn remove(&mut self, subscription: &SubscriptionId) {
         self.patterns.remove(subscription);
         self.by_subscription.remove(subscription);
     }
 
-    pub(super) fn get(&self, subscription: &SubscriptionId) -> Option<&Rule> {
+    /// A subscription's rule.
+    pub fn get(&self, subscription: &SubscriptionId) -> Option<&Rule> {
         self.by_subscription.get(subscription)
     }
 
-    pub(super) fn all(&self) -> Vec<Rule> {
+    /// All of them, by subscription.
+    pub fn all(&self) -> Vec<Rule> {
         self.by_subscription.values().cloned().collect()
     }
 
     /// The messages that an event causes.
-    pub(super) fn messages(&self, event: &BusEvent) -> Vec<OutgoingMessage> {
+    pub fn messages(&self, event: &BusEvent) -> Vec<OutgoingMessage> {
         if self.by_subscription.is_empty() {
             return Vec::new();
         }
-        let shown = tenantry_events::envelope::event_bridge_json(event);
+        let shown = event_bridge_json(event);
         self.patterns
             .matches(&shown)
             .into_iter()
@@ -46,8 +53,11 @@ impl Rules {
     }
 }
 
-/// The message to the `webhooks` queue that lets `subscription` know of an event.
-pub(super) fn message(subscription: &SubscriptionId, event: &BusEvent, replay: bool) -> OutgoingMessage {
+/// The message to the `webhooks` queue that lets `subscription` know of an event; `replay` where it is told once more.
+///
+/// # Panics
+/// Never: ids, a number and a flag can be written as JSON.
+pub fn message(subscription: &SubscriptionId, event: &BusEvent, replay: bool) -> OutgoingMessage {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Body<'a> {
