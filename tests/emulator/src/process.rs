@@ -51,6 +51,7 @@ impl Default for Options {
 pub struct Emulator {
     child: Child,
     folder: TempDir,
+    python: PathBuf,
     state_dir: PathBuf,
     port: u16,
     region: String,
@@ -108,7 +109,8 @@ impl Emulator {
         command.current_dir(folder.path()).process_group(0).stdin(Stdio::piped());
         command.stdout(log.try_clone().map_err(failed)?).stderr(log);
         let child = command.spawn().map_err(failed)?;
-        let mut emulator = Self { child, folder, state_dir, port, region: options.region.clone() };
+        let (python, region) = (python.to_owned(), options.region.clone());
+        let mut emulator = Self { child, folder, python, state_dir, port, region };
         emulator.wait_until_up(&edition)?;
         Ok(emulator)
     }
@@ -135,6 +137,11 @@ impl Emulator {
     /// Its port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The Python that runs it; its environment has botocore, AWS's own client, too.
+    pub fn python(&self) -> &Path {
+        &self.python
     }
 
     /// Where its state lies. Whole only after [`Emulator::stop`].
