@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tenantry_core::ports::Clock as _;
 use tenantry_events::subscriber::{
-    Delivery, IntegrationAction, IntegrationRequest, Registration, TaskAnswer, TaskFailure, TaskSuccess,
-    Verifier, task_token_path,
+    Delivery, IntegrationAction, IntegrationRequest, Registration, TaskFailure, TaskSuccess, Verifier,
+    task_token_path,
 };
 use tenantry_system::SystemClock;
 
