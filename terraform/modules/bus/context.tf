@@ -1,0 +1,10 @@
+variable "context" {
+  description = "Where and under which names everything is made; emulated is true where the endpoint is an emulator."
+  type = object({
+    prefix     = string
+    partition  = string
+    region     = string
+    account_id = string
+    emulated   = bool
+  })
+}

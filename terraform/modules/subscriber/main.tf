@@ -1,0 +1,94 @@
+# One subscriber: a rule on the bus that puts matching events into a queue, with a dead letter queue behind the rule.
+
+locals {
+  rule_arn = aws_cloudwatch_event_rule.this.arn
+
+  # What the queue's policy must say.
+  statement = {
+    Sid       = "FromRule-${replace(var.name, "/[^A-Za-z0-9]/", "")}"
+    Effect    = "Allow"
+    Principal = { Service = "events.amazonaws.com" }
+    Action    = "sqs:SendMessage"
+    Resource  = var.queue_arn
+    Condition = { ArnEquals = { "aws:SourceArn" = local.rule_arn } }
+  }
+}
+
+resource "aws_cloudwatch_event_rule" "this" {
+  name           = var.name
+  description    = var.description
+  event_bus_name = var.bus_name
+  event_pattern  = var.pattern
+}
+
+resource "aws_cloudwatch_event_target" "this" {
+  rule           = aws_cloudwatch_event_rule.this.name
+  event_bus_name = var.bus_name
+  target_id      = "queue"
+  arn            = var.queue_arn
+
+  dead_letter_config {
+    arn = aws_sqs_queue.dead_letters.arn
+  }
+
+  # A day, with growing pauses; after that the event lies in the dead letter queue.
+  retry_policy {
+    maximum_event_age_in_seconds = 86400
+    maximum_retry_attempts       = 185
+  }
+}
+
+resource "aws_sqs_queue" "dead_letters" {
+  #checkov:skip=CKV2_AWS_73:SSE-SQS encrypts at rest; events carry no secret
+  name                      = "${var.name}-undelivered"
+  message_retention_seconds = 1209600
+  sqs_managed_sse_enabled   = true
+
+  redrive_allow_policy = jsonencode({ redrivePermission = "denyAll" })
+}
+
+resource "aws_sqs_queue_policy" "dead_letters" {
+  queue_url = aws_sqs_queue.dead_letters.url
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "FromRule"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = "sqs:SendMessage"
+        Resource  = aws_sqs_queue.dead_letters.arn
+        Condition = { ArnEquals = { "aws:SourceArn" = local.rule_arn } }
+      },
+      {
+        Sid       = "OverTlsAlone"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sqs:*"
+        Resource  = aws_sqs_queue.dead_letters.arn
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      },
+    ]
+  })
+}
+
+# Where this account owns the queue and nothing else sends to it, its policy is written here.
+resource "aws_sqs_queue_policy" "queue" {
+  count = var.queue_url == null ? 0 : 1
+
+  queue_url = var.queue_url
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      local.statement,
+      {
+        Sid       = "OverTlsAlone"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sqs:*"
+        Resource  = var.queue_arn
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      },
+    ]
+  })
+}

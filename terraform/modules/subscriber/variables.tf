@@ -1,0 +1,46 @@
+variable "bus_name" {
+  description = "The bus: its name, or its ARN where it is another account's. The output `bus` of the environment tells it."
+  type        = string
+}
+
+variable "name" {
+  description = "The rule's name, such as crm-tenants; the undelivered events' queue is named after it."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{1,64}$", var.name))
+    error_message = "name must be 1 to 64 letters, digits, - or _."
+  }
+}
+
+variable "description" {
+  description = "What the subscriber does with the events."
+  type        = string
+  default     = "Facts about tenants"
+}
+
+variable "pattern" {
+  description = "An EventBridge event pattern as JSON. It must name a detail-type or a part of detail: a subscriber that wants everything says so by {\"source\": [\"tenantry\"]}."
+  type        = string
+
+  validation {
+    condition     = can(keys(jsondecode(var.pattern))) && try(length(keys(jsondecode(var.pattern))) > 0, false)
+    error_message = "pattern must be an EventBridge event pattern as JSON, such as {\"source\": [\"tenantry\"], \"detail-type\": [\"TenantProvisioned\"]}."
+  }
+}
+
+variable "queue_arn" {
+  description = "The queue that gets the events, in the rule's Region."
+  type        = string
+
+  validation {
+    condition     = can(regex("^arn:[^:]+:sqs:[^:]+:[0-9]{12}:.+$", var.queue_arn))
+    error_message = "queue_arn must be the ARN of an SQS queue: arn:aws:sqs:<region>:<account>:<name>."
+  }
+}
+
+variable "queue_url" {
+  description = "The queue's URL, where this account owns the queue and its policy may be written here. Null: its owner adds the output queue_policy_statement."
+  type        = string
+  default     = null
+}
