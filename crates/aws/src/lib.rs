@@ -4,10 +4,11 @@
 //! what was throttled within a deadline and names the request's id in every error. No port reads the environment: only
 //! the bootstrap does.
 
+mod batch;
 pub mod blobs;
 pub mod bus;
 pub mod call;
-mod clients;
+pub mod clients;
 pub mod data_keys;
 pub mod dead_letters;
 pub mod deployment;
