@@ -30,8 +30,8 @@ impl Batch<'_> {
     /// Handles the messages. Answers the places of those that are to come again: their handler failed or panicked
     /// (then they are hidden for a while), or the time was up. All others are done with, and to be deleted.
     pub async fn run(&self, messages: &[Message]) -> Vec<usize> {
-        let ends: Vec<(usize, bool)> = futures::stream::iter(messages.iter().enumerate())
-            .map(|(place, message)| async move { (place, self.one(message).await) })
+        let ends: Vec<(usize, bool)> = futures::stream::iter(0..messages.len())
+            .map(|place| async move { (place, self.one(&messages[place]).await) })
             .buffer_unordered(self.in_flight_max.max(1))
             .collect()
             .await;
@@ -65,7 +65,7 @@ impl Batch<'_> {
         Ok(replace(self.ports, self.queue_name, self.queue, message, disposition).await?)
     }
 
-    async fn failed(&self, message: &Message, error: &dyn std::fmt::Display) {
+    async fn failed(&self, message: &Message, error: &(dyn std::fmt::Display + Sync)) {
         tracing::warn!(queue = self.queue_name, message = %message.id, %error, "a worker failed at a message");
         // Where even this fails, the message comes again by itself.
         if let Err(error) = put_off(self.ports, self.queue, message).await {

@@ -1,0 +1,135 @@
+//! The HTTP API behind API Gateway: the router of `tenantry serve`, called with events of payload format 2.0.
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
+
+use super::invocation::{Invocation, Invoke, MALFORMED, answer, failure};
+use super::trace::Tracer;
+use futures::future::{Either, select};
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use lambda_http::http::{HeaderValue, Request, StatusCode, Uri, header, uri::PathAndQuery};
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, IntoResponse as _, RequestExt as _};
+use lambda_runtime::Diagnostic;
+use serde_json::Map;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use tenantry_core::BoxFuture;
+use tenantry_core::ports::Clock;
+
+/// The API's function.
+pub(super) struct ApiFunction<R> {
+    pub(super) router: R,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) tracer: Tracer,
+}
+
+/// The path as the router knows it: API Gateway puts the stage before it, but for the stage `$default`.
+pub(super) fn without_stage<'a>(path: &'a str, stage: Option<&str>) -> &'a str {
+    let rest = stage.and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage));
+    rest.filter(|rest| rest.starts_with('/')).unwrap_or(path)
+}
+
+/// The request that the event tells of.
+fn request(event: &RawValue, invocation: &Invocation) -> Result<Request<Body>, Diagnostic> {
+    let malformed =
+        || failure(MALFORMED, "the event is not an HTTP API's, format 2.0: check the function's trigger");
+    let mut request = lambda_http::request::from_str(event.get()).map_err(|_| malformed())?;
+    let stage = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.stage.clone(),
+        _ => return Err(malformed()),
+    };
+    let path = without_stage(request.uri().path(), stage.as_deref());
+    if path.len() != request.uri().path().len() {
+        let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+        let path: PathAndQuery = format!("{path}{query}").parse().map_err(|_| malformed())?;
+        let mut parts = request.uri().clone().into_parts();
+        parts.path_and_query = Some(path);
+        *request.uri_mut() = Uri::from_parts(parts).map_err(|_| malformed())?;
+    }
+    // The id in a problem's text is then the one in the function's log.
+    if let Ok(id) = HeaderValue::from_str(&invocation.request_id) {
+        request.headers_mut().entry("x-request-id").or_insert(id);
+    }
+    Ok(request)
+}
+
+/// What is answered where the router did not get done in time.
+fn out_of_time() -> ApiGatewayV2httpResponse {
+    let mut response = ApiGatewayV2httpResponse::default();
+    response.status_code = i64::from(StatusCode::SERVICE_UNAVAILABLE.as_u16());
+    response.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    response.headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    let problem = serde_json::json!({
+        "type": "about:blank", "title": "The control plane cannot take this request now", "status": 503,
+        "detail": "It took too long. Send the request again, with the same Idempotency-Key where it changes something.",
+        "code": "TNT-0002",
+    });
+    response.body = Some(Body::Text(problem.to_string()));
+    response
+}
+
+async fn response(answered: lambda_http::Response<Body>) -> ApiGatewayV2httpResponse {
+    let (parts, body) = answered.into_parts();
+    let mut response = ApiGatewayV2httpResponse::default();
+    response.status_code = i64::from(parts.status.as_u16());
+    response.is_base64_encoded = matches!(body, Body::Binary(_));
+    response.headers = parts.headers;
+    response.body = (!matches!(body, Body::Empty)).then_some(body);
+    response
+}
+
+impl<R, B> Invoke for ApiFunction<R>
+where
+    R: lambda_http::Service<
+            Request<Body>,
+            Response = lambda_http::Response<B>,
+            Error = std::convert::Infallible,
+        > + Clone
+        + Send
+        + Sync
+        + 'static,
+    R::Future: Send,
+    lambda_http::Response<B>: lambda_http::IntoResponse,
+    B: Send,
+{
+    fn invoke<'a>(
+        &'a self,
+        event: &'a RawValue,
+        invocation: &'a Invocation,
+    ) -> BoxFuture<'a, Result<Box<RawValue>, Diagnostic>> {
+        Box::pin(async move {
+            let request = request(event, invocation)?;
+            let subsegment = self.tracer.begin(invocation.trace.as_ref(), "router", Map::new());
+            let mut router = self.router.clone();
+            let work = Box::pin(async move {
+                let answered = match router.call(request).await {
+                    Ok(answered) => answered,
+                    Err(never) => match never {},
+                };
+                response(answered.into_response().await).await
+            });
+            let response = match select(work, self.clock.sleep_until(invocation.until)).await {
+                Either::Left((response, _)) => response,
+                Either::Right(_) => {
+                    tracing::warn!("a request was cut off: the time is up");
+                    out_of_time()
+                }
+            };
+            subsegment.end(response.status_code >= 500);
+            answer(&response)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_stage;
+
+    #[test]
+    fn only_a_whole_stage_is_taken_off() {
+        assert_eq!(without_stage("/prod/v1/tenants", Some("prod")), "/v1/tenants");
+        assert_eq!(without_stage("/prod/", Some("prod")), "/");
+        assert_eq!(without_stage("/production/x", Some("prod")), "/production/x");
+        assert_eq!(without_stage("/v1/tenants", Some("$default")), "/v1/tenants");
+        assert_eq!(without_stage("/v1/tenants", None), "/v1/tenants");
+    }
+}
