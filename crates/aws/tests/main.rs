@@ -1,1 +1,4 @@
 //! The ports on AWS, against the emulator.
+
+mod store;
+mod support;
