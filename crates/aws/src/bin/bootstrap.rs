@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn failed(error: &(dyn std::error::Error)) -> ExitCode {
+fn failed(error: &dyn std::error::Error) -> ExitCode {
     tracing::error!(error = %error, "the function ends");
     ExitCode::FAILURE
 }

@@ -1,26 +1,30 @@
 //! A port of which the function was not given the name: each call answers which variable is missing.
 
+use crate::bus::Publisher;
 use crate::deployment::MissingVariable;
 use serde_json::Value;
 use std::time::Duration;
 use tenantry_core::keys::Key;
 use tenantry_core::ports::{
-    BlobPage, Blobs, Bus, BusEvent, BusPage, Commit, CommitError, DataKeys, DeadLetter, DeadLetterPage,
-    DeadLetters, EventFilter, Execution, ExecutionFilter, ExecutionPage, HistoryPage, Item, KeyPurpose,
-    Message, OutgoingMessage, Page, PortError, Query, Queue, QueueDepth, Replay, Rule, Secret, StartOutcome,
-    Table, TaskTokenError, TaskTokens, Vault, WorkflowError, Workflows,
+    BlobPage, Blobs, BusEvent, Commit, CommitError, DataKeys, Execution, ExecutionFilter, ExecutionPage,
+    HistoryPage, Item, KeyPurpose, Message, OutgoingMessage, Page, PortError, Query, Queue, QueueDepth,
+    Secret, StartOutcome, Table, Vault, WorkflowError, Workflows,
 };
-use tenantry_core::{BoxFuture, ExecutionId, MessageId, SubscriptionId, TenantId};
+use tenantry_core::{BoxFuture, ExecutionId, MessageId, TenantId};
 
 /// A port that is not there.
 pub(super) struct Absent {
     pub(super) port: &'static str,
-    pub(super) missing: MissingVariable,
+    pub(super) reason: String,
 }
 
 impl Absent {
+    pub(super) fn new(port: &'static str, missing: MissingVariable) -> Self {
+        Self { port, reason: missing.to_string() }
+    }
+
     fn answer<T, E: From<PortError> + Send + 'static>(&self) -> BoxFuture<'static, Result<T, E>> {
-        let error = PortError::Refused { port: self.port, message: self.missing.to_string() };
+        let error = PortError::Refused { port: self.port, message: self.reason.clone() };
         Box::pin(async move { Err(error.into()) })
     }
 }
@@ -61,68 +65,8 @@ impl Queue for Absent {
     }
 }
 
-impl DeadLetters for Absent {
-    fn bury(&self, _: DeadLetter) -> BoxFuture<'_, Result<(), PortError>> {
-        self.answer()
-    }
-
-    fn list<'a>(
-        &'a self,
-        _: &'a str,
-        _: Option<String>,
-        _: usize,
-    ) -> BoxFuture<'a, Result<DeadLetterPage, PortError>> {
-        self.answer()
-    }
-
-    fn get<'a>(
-        &'a self,
-        _: &'a str,
-        _: &'a MessageId,
-    ) -> BoxFuture<'a, Result<Option<DeadLetter>, PortError>> {
-        self.answer()
-    }
-
-    fn redrive<'a>(&'a self, _: &'a str, _: &'a MessageId) -> BoxFuture<'a, Result<bool, PortError>> {
-        self.answer()
-    }
-
-    fn edit<'a>(
-        &'a self,
-        _: &'a str,
-        _: &'a MessageId,
-        _: String,
-    ) -> BoxFuture<'a, Result<Option<MessageId>, PortError>> {
-        self.answer()
-    }
-
-    fn purge<'a>(&'a self, _: &'a str, _: &'a MessageId) -> BoxFuture<'a, Result<bool, PortError>> {
-        self.answer()
-    }
-}
-
-impl Bus for Absent {
-    fn publish(&self, _: Vec<BusEvent>) -> BoxFuture<'_, Result<(), PortError>> {
-        self.answer()
-    }
-
-    fn put_rule(&self, _: Rule) -> BoxFuture<'_, Result<(), PortError>> {
-        self.answer()
-    }
-
-    fn delete_rule<'a>(&'a self, _: &'a SubscriptionId) -> BoxFuture<'a, Result<(), PortError>> {
-        self.answer()
-    }
-
-    fn list_rules(&self) -> BoxFuture<'_, Result<Vec<Rule>, PortError>> {
-        self.answer()
-    }
-
-    fn replay(&self, _: Replay) -> BoxFuture<'_, Result<u64, PortError>> {
-        self.answer()
-    }
-
-    fn read(&self, _: Option<String>, _: EventFilter, _: usize) -> BoxFuture<'_, Result<BusPage, PortError>> {
+impl Publisher for Absent {
+    fn put<'a>(&'a self, _: &'a [BusEvent]) -> BoxFuture<'a, Result<(), PortError>> {
         self.answer()
     }
 }
@@ -221,25 +165,6 @@ impl Workflows for Absent {
     }
 
     fn redrive<'a>(&'a self, _: &'a ExecutionId) -> BoxFuture<'a, Result<(), WorkflowError>> {
-        self.answer()
-    }
-}
-
-impl TaskTokens for Absent {
-    fn succeed<'a>(&'a self, _: &'a str, _: Value) -> BoxFuture<'a, Result<(), TaskTokenError>> {
-        self.answer()
-    }
-
-    fn fail<'a>(
-        &'a self,
-        _: &'a str,
-        _: Option<String>,
-        _: Option<String>,
-    ) -> BoxFuture<'a, Result<(), TaskTokenError>> {
-        self.answer()
-    }
-
-    fn heartbeat<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), TaskTokenError>> {
         self.answer()
     }
 }

@@ -1,5 +1,7 @@
-//! The administrator's token: a system secret, made by whoever first needs it.
+//! The administrator's token: a system secret, made by whoever first needs it. Terraform makes the secret, empty; so the
+//! token is in no state and in no plan.
 
+use crate::functions::ADMIN_TOKEN;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::sync::Arc;
@@ -8,9 +10,6 @@ use tenantry_api::{AdminToken, token_sha256};
 use tenantry_core::ports::{Clock, Ids, PortError, Secret, Vault};
 use tenantry_core::{BoxFuture, Timestamp};
 use tokio::sync::Mutex;
-
-/// Where the token lies in the vault. Terraform makes the secret, empty; so the token is in no state and in no plan.
-pub const ADMIN_TOKEN: &str = "system/admin-token";
 
 /// How long a hash is good: a token that is rotated takes effect within this, and a busy API asks the vault once in it.
 const GOOD_FOR: Duration = Duration::from_secs(60);

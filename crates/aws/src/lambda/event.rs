@@ -1,14 +1,8 @@
 //! What Lambda hands over of queues and streams, and what it wants to know of the parts that failed.
 
-use aws_lambda_events::sqs::SqsMessage;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tenantry_core::keys::Key;
-use tenantry_core::ports::Message;
-use tenantry_core::{MessageId, Timestamp};
-
-/// The attribute that carries the id of a message that was sent again.
-pub(super) const ID_ATTRIBUTE: &str = "tenantryId";
 
 /// The parts that are to come again; everything else is done with.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
@@ -29,25 +23,6 @@ impl BatchAnswer {
         let failure = |item_identifier| ItemFailure { item_identifier };
         Self { batch_item_failures: identifiers.into_iter().map(failure).collect() }
     }
-}
-
-/// A message as the queue's own port would have received it; `None` where SQS left out what every message has.
-pub(super) fn message(record: &SqsMessage) -> Option<Message> {
-    let attribute = |name: &str| record.attributes.get(name);
-    let number = |name: &str| attribute(name)?.parse::<i64>().ok();
-    let earlier = record.message_attributes.get(ID_ATTRIBUTE).and_then(|value| value.string_value.as_deref());
-    let id = match earlier.and_then(|id| id.parse().ok()) {
-        Some(id) => id,
-        None => MessageId::from_uuid(record.message_id.as_deref()?.parse().ok()?),
-    };
-    Some(Message {
-        id,
-        receipt: record.receipt_handle.clone()?,
-        body: record.body.clone()?,
-        group: attribute("MessageGroupId").cloned().unwrap_or_default(),
-        receive_count: u32::try_from(number("ApproximateReceiveCount")?).ok()?,
-        sent_at: Timestamp::from_millis(number("SentTimestamp")?),
-    })
 }
 
 /// Records of the table's stream.
@@ -94,47 +69,7 @@ impl StreamRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
-
-    fn record(edit: impl FnOnce(&mut Value)) -> SqsMessage {
-        let mut record = json!({
-            "messageId": "059f36b4-87a3-44ab-83d2-661975830a7d", "receiptHandle": "AQEB", "body": "{}",
-            "attributes": {"ApproximateReceiveCount": "3", "SentTimestamp": "1767225600007", "MessageGroupId": "g"},
-            "messageAttributes": {},
-        });
-        edit(&mut record);
-        serde_json::from_value(record).unwrap()
-    }
-
-    #[test]
-    fn a_record_is_the_message_that_the_port_would_have_received() {
-        let message = message(&record(|_| {})).unwrap();
-        assert_eq!(message.id, MessageId::from_uuid("059f36b4-87a3-44ab-83d2-661975830a7d".parse().unwrap()));
-        assert_eq!(
-            (message.receive_count, message.group.as_str(), message.receipt.as_str()),
-            (3, "g", "AQEB")
-        );
-        assert_eq!(message.sent_at, Timestamp::from_millis(1_767_225_600_007));
-    }
-
-    #[test]
-    fn a_message_that_was_sent_again_keeps_its_id() {
-        let earlier = "msg_01h455vb4pex5vsknk084sn02q";
-        let sent_again = record(|record| {
-            record["messageAttributes"][ID_ATTRIBUTE] = json!({"stringValue": earlier, "dataType": "String"});
-        });
-        assert_eq!(message(&sent_again).unwrap().id.as_str(), earlier);
-    }
-
-    #[test]
-    fn a_record_without_what_every_message_has_is_none() {
-        for path in ["messageId", "receiptHandle", "body", "attributes"] {
-            let broken = record(|record| {
-                record[path] = if path == "attributes" { json!({}) } else { Value::Null };
-            });
-            assert_eq!(message(&broken), None, "{path}");
-        }
-    }
+    use serde_json::json;
 
     #[test]
     fn a_stream_record_tells_its_row_and_its_number() {

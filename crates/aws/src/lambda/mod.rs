@@ -21,7 +21,6 @@ mod start;
 mod step;
 mod trace;
 
-pub use admin_token::ADMIN_TOKEN;
 pub use function::{Function, UnknownFunction};
 pub use logs::start as start_logs;
 pub use start::{Process, StartError, run};

@@ -1,10 +1,11 @@
 //! A worker that a queue feeds: the messages of a batch are handled side by side, and those that failed come again.
 
-use super::event::{BatchAnswer, message};
+use super::event::BatchAnswer;
 use super::function::Worker;
 use super::invocation::{Invocation, Invoke, answer, read};
 use super::step::annotations;
 use super::trace::{TraceHeader, Tracer};
+use crate::queue::message_of_record;
 use aws_lambda_events::sqs::SqsEvent;
 use lambda_runtime::Diagnostic;
 use serde_json::Value;
@@ -35,23 +36,7 @@ impl Invoke for QueueFunction {
     ) -> BoxFuture<'a, Result<Box<RawValue>, Diagnostic>> {
         Box::pin(async move {
             let event: SqsEvent = read(event, "a batch of an SQS queue")?;
-            let (mut messages, mut identifiers, mut failed) = (Vec::new(), Vec::new(), Vec::new());
-            for record in &event.records {
-                let identifier = record.message_id.clone().unwrap_or_default();
-                match message(record) {
-                    Some(message) => {
-                        messages.push(message);
-                        identifiers.push(identifier);
-                    }
-                    None => {
-                        tracing::error!(
-                            message = identifier,
-                            "SQS handed over a message without its attributes"
-                        );
-                        failed.push(identifier);
-                    }
-                }
-            }
+            let messages: Vec<Message> = event.records.iter().map(message_of_record).collect();
             let handler = Observed {
                 handler: self.handler.clone(),
                 queue: self.worker.queue(),
@@ -67,8 +52,8 @@ impl Invoke for QueueFunction {
                 until: invocation.until,
             };
             let again = batch.run(&messages).await;
-            failed.extend(again.into_iter().map(|place| identifiers[place].clone()));
-            answer(&BatchAnswer::failed(failed))
+            let identifier = |place: usize| event.records[place].message_id.clone().unwrap_or_default();
+            answer(&BatchAnswer::failed(again.into_iter().map(identifier)))
         })
     }
 }

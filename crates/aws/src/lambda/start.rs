@@ -125,7 +125,11 @@ impl Maker {
         Ok(match function {
             Function::Step(step) => Arc::new(StepFunction { step, ctx: self.home.ctx()?, tracer }),
             Function::Worker(worker) => Arc::new(self.worker(worker)?),
-            Function::DeadLetters => Arc::new(DeadLettersFunction::new(&self.home)),
+            Function::DeadLetters => Arc::new(DeadLettersFunction {
+                letters: self.home.dead_letters(),
+                clock: self.home.clock().clone(),
+                tracer,
+            }),
             Function::Relay => Arc::new(RelayFunction { relay: self.relay()?, tracer }),
             Function::Sweeper => Arc::new(SweeperFunction {
                 sweeper: Sweeper::new(
