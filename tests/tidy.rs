@@ -69,6 +69,7 @@ fn arrows_point_one_way() {
                 "tenantry-system",
             ],
         ),
+        ("tenantry-package", &[]),
         ("tenantry-emulator", &[]),
         (
             "tenantry-deploy",
