@@ -11,7 +11,7 @@ const LAMBDA: &str = "arn:aws:states:::lambda:invoke";
 const SEND: &str = "arn:aws:states:::sqs:sendMessage.waitForTaskToken";
 
 /// Errors that AWS names: of the language, of the Lambda service, and of SQS.
-const AWS_ERRORS: [&str; 11] = [
+const AWS_ERRORS: [&str; 12] = [
     "States.ALL",
     "States.Timeout",
     "States.HeartbeatTimeout",
@@ -20,17 +20,19 @@ const AWS_ERRORS: [&str; 11] = [
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
     "Lambda.Unknown",
+    "Runtime.ExitError",
     "Sandbox.Timedout",
     "SQS.SdkClientException",
     "SQS.AmazonSQSException",
 ];
 
 /// What each forward task must try again.
-const TRANSIENT: [&str; 8] = [
+const TRANSIENT: [&str; 9] = [
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
+    "Runtime.ExitError",
     "States.Timeout",
     "Store.Unavailable",
     "Store.Conflict",
