@@ -51,6 +51,7 @@ module "functions" {
     local.emulated ? { TENANTRY_ALLOW_PRIVATE_WEBHOOKS = "true" } : {},
   )
   zip_path               = var.zip_path
+  code_bucket_name       = module.table.code_bucket_name
   architecture           = var.architecture
   reserved_concurrency   = var.reserved_concurrency
   queue_concurrency      = var.queue_concurrency

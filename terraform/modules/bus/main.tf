@@ -7,6 +7,9 @@ resource "aws_cloudwatch_event_bus" "this" {
 
 # Whoever may publish in this account could else pose as Tenantry; other accounts come in only by name.
 resource "aws_cloudwatch_event_bus_policy" "this" {
+  # An emulator keeps another policy than the one that it was given, and its plan would never settle.
+  count = var.context.emulated ? 0 : 1
+
   event_bus_name = aws_cloudwatch_event_bus.this.name
   policy = jsonencode({
     Version = "2012-10-17"

@@ -16,6 +16,27 @@ resource "aws_cloudwatch_log_group" "this" {
   kms_key_id        = var.key_arn
 }
 
+# One upload for all functions, named after its content: a change is a new object, and a function says which one it runs.
+resource "aws_s3_object" "code" {
+  bucket                 = var.code_bucket_name
+  key                    = "bootstrap-${filesha256(var.zip_path)}.zip"
+  source                 = var.zip_path
+  content_type           = "application/zip"
+  server_side_encryption = "aws:kms"
+  kms_key_id             = var.key_arn
+
+  # An object takes ten tags at most; what the deployment's tags are for is on the bucket.
+  override_provider {
+    default_tags {
+      tags = {}
+    }
+  }
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_115:reserved concurrency is taken from everybody else in the account, so it is a variable; queues bound their own workers
   #checkov:skip=CKV_AWS_116:only schedules call asynchronously, and these have a destination on failure (schedules.tf)
@@ -28,7 +49,8 @@ resource "aws_lambda_function" "this" {
   description   = each.value.summary
   role          = aws_iam_role.this[each.key].arn
 
-  filename         = var.zip_path
+  s3_bucket        = aws_s3_object.code.bucket
+  s3_key           = aws_s3_object.code.key
   source_code_hash = filebase64sha256(var.zip_path)
   package_type     = "Zip"
   runtime          = "provided.al2023"

@@ -23,6 +23,11 @@ variable "zip_path" {
   type        = string
 }
 
+variable "code_bucket_name" {
+  description = "The bucket that the zip is put into."
+  type        = string
+}
+
 variable "architecture" {
   description = "What the bootstrap was built for: x86_64 or arm64."
   type        = string

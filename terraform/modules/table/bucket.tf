@@ -1,15 +1,24 @@
-# Large objects. Private, encrypted, versioned, reached over TLS alone.
+# Large objects, and the code of the functions. Private, encrypted, versioned, reached over TLS alone. The code has a
+# bucket of its own, so that no function that may write objects can write code.
 
-resource "aws_s3_bucket" "blobs" {
+locals {
+  buckets = toset(["blobs", "code"])
+}
+
+resource "aws_s3_bucket" "this" {
   #checkov:skip=CKV_AWS_18:CloudTrail data events tell who read what; server access logs would need a second bucket to guard
   #checkov:skip=CKV_AWS_144:what lies here can be made again; the table, which cannot, has its own replica
   #checkov:skip=CKV2_AWS_62:nothing is triggered by an object
-  bucket        = "${var.context.prefix}-blobs-${var.context.account_id}-${var.context.region}"
+  for_each = local.buckets
+
+  bucket        = "${var.context.prefix}-${each.key}-${var.context.account_id}-${var.context.region}"
   force_destroy = !var.deletion_protection
 }
 
-resource "aws_s3_bucket_public_access_block" "blobs" {
-  bucket = aws_s3_bucket.blobs.id
+resource "aws_s3_bucket_public_access_block" "this" {
+  for_each = local.buckets
+
+  bucket = aws_s3_bucket.this[each.key].id
 
   block_public_acls       = true
   block_public_policy     = true
@@ -17,24 +26,30 @@ resource "aws_s3_bucket_public_access_block" "blobs" {
   restrict_public_buckets = true
 }
 
-resource "aws_s3_bucket_ownership_controls" "blobs" {
-  bucket = aws_s3_bucket.blobs.id
+resource "aws_s3_bucket_ownership_controls" "this" {
+  for_each = local.buckets
+
+  bucket = aws_s3_bucket.this[each.key].id
 
   rule {
     object_ownership = "BucketOwnerEnforced"
   }
 }
 
-resource "aws_s3_bucket_versioning" "blobs" {
-  bucket = aws_s3_bucket.blobs.id
+resource "aws_s3_bucket_versioning" "this" {
+  for_each = local.buckets
+
+  bucket = aws_s3_bucket.this[each.key].id
 
   versioning_configuration {
     status = "Enabled"
   }
 }
 
-resource "aws_s3_bucket_server_side_encryption_configuration" "blobs" {
-  bucket = aws_s3_bucket.blobs.id
+resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
+  for_each = local.buckets
+
+  bucket = aws_s3_bucket.this[each.key].id
 
   rule {
     # One data key for many objects: a hundredth of the calls to KMS.
@@ -47,8 +62,10 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "blobs" {
   }
 }
 
-resource "aws_s3_bucket_lifecycle_configuration" "blobs" {
-  bucket = aws_s3_bucket_versioning.blobs.id
+resource "aws_s3_bucket_lifecycle_configuration" "this" {
+  for_each = local.buckets
+
+  bucket = aws_s3_bucket_versioning.this[each.key].id
 
   rule {
     id     = "old-versions"
@@ -66,8 +83,10 @@ resource "aws_s3_bucket_lifecycle_configuration" "blobs" {
   }
 }
 
-resource "aws_s3_bucket_policy" "blobs" {
-  bucket = aws_s3_bucket_public_access_block.blobs.id
+resource "aws_s3_bucket_policy" "this" {
+  for_each = local.buckets
+
+  bucket = aws_s3_bucket_public_access_block.this[each.key].id
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
@@ -75,7 +94,7 @@ resource "aws_s3_bucket_policy" "blobs" {
       Effect    = "Deny"
       Principal = "*"
       Action    = "s3:*"
-      Resource  = [aws_s3_bucket.blobs.arn, "${aws_s3_bucket.blobs.arn}/*"]
+      Resource  = [aws_s3_bucket.this[each.key].arn, "${aws_s3_bucket.this[each.key].arn}/*"]
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     }]
   })

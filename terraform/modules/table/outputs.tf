@@ -25,12 +25,17 @@ output "key_arn" {
 
 output "bucket_name" {
   description = "The bucket's name."
-  value       = aws_s3_bucket.blobs.id
+  value       = aws_s3_bucket.this["blobs"].id
 }
 
 output "bucket_arn" {
   description = "The bucket's ARN."
-  value       = aws_s3_bucket.blobs.arn
+  value       = aws_s3_bucket.this["blobs"].arn
+}
+
+output "code_bucket_name" {
+  description = "The name of the bucket with the functions' code."
+  value       = aws_s3_bucket.this["code"].id
 }
 
 output "secret_arns" {
