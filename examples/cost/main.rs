@@ -19,6 +19,7 @@ mod prices;
 mod receiver;
 mod record;
 mod report;
+mod sealed;
 mod table;
 mod terraform;
 #[cfg(test)]

@@ -164,7 +164,7 @@ impl Meter {
         PLACE.sync_scope(place, || {
             self.add(Unit::LambdaRequests, 1.0);
             self.add(Unit::LambdaGigabyteSeconds, gigabytes * milliseconds.ceil() / 1000.0);
-            self.log(assumed.platform_log_bytes.value + assumed.function_log_bytes.value);
+            self.log(assumed.platform_log_bytes.value);
         });
     }
 

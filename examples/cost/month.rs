@@ -74,6 +74,7 @@ async fn window(
                 .at(function, async {
                     home.meter.add(Unit::SchedulerInvocations, 1.0);
                     home.meter.trace();
+                    home.meter.log(prices.assumptions.round_log_bytes.value);
                 })
                 .await;
             let run = home.meter.invoke(function, scheduled(&home, function, &settings));

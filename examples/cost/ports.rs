@@ -1,18 +1,20 @@
 //! The other ports, metered as the adapters of `crates/aws` make their calls.
 
+use crate::dynamodb;
 use crate::meter::{Call, Meter};
 use crate::prices::Unit;
+use crate::sealed::{MeteredKeys, MeteredVault};
 use crate::table::MeteredTable;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use tenantry_app::Ports;
 use tenantry_core::ports::{
-    Bus, BusEvent, BusPage, DataKeys, EventFilter, Execution, ExecutionFilter, ExecutionPage, HistoryPage,
-    KeyPurpose, Message, OutgoingMessage, PortError, Queue, QueueDepth, Queues, Replay, Rule, Secret,
-    StartOutcome, TaskTokenError, TaskTokens, Vault, WorkflowError, Workflows,
+    Bus, BusEvent, BusPage, EventFilter, Execution, ExecutionFilter, ExecutionPage, HistoryPage, Message,
+    OutgoingMessage, PortError, Queue, QueueDepth, Queues, Replay, Rule, StartOutcome, TaskTokenError,
+    TaskTokens, WorkflowError, Workflows,
 };
-use tenantry_core::{BoxFuture, ExecutionId, MessageId, SubscriptionId, TenantId};
+use tenantry_core::{BoxFuture, ExecutionId, MessageId, SubscriptionId};
 
 /// Bytes of a message or event that count as one request.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -39,8 +41,8 @@ pub fn metered(ports: &Ports, meter: &Meter) -> Ports {
         bus: Arc::new(MeteredBus { inner: ports.bus.clone(), meter: meter.clone() }),
         workflows: Arc::new(MeteredWorkflows { inner: ports.workflows.clone(), meter: meter.clone() }),
         task_tokens: Arc::new(MeteredTokens { inner: ports.task_tokens.clone(), meter: meter.clone() }),
-        vault: Arc::new(MeteredVault { inner: ports.vault.clone(), meter: meter.clone() }),
-        data_keys: Arc::new(MeteredKeys { inner: ports.data_keys.clone(), meter: meter.clone() }),
+        vault: Arc::new(MeteredVault::new(ports.vault.clone(), meter.clone())),
+        data_keys: Arc::new(MeteredKeys::new(ports.data_keys.clone(), meter.clone())),
         ..ports.clone()
     }
 }
@@ -102,20 +104,23 @@ impl Bus for MeteredBus {
                 self.meter.add(Unit::EventBridgeCustomEvents, chunks(bytes));
                 self.meter.add(Unit::EventBridgeArchiveGigabytes, bytes as f64 / 1e9);
                 self.meter.archive(bytes as f64);
-                // The event and its pointer; and, as strings repeat within an entry, its envelope.
-                rows.extend([row + bytes as f64, row]);
-                self.meter.keep(2.0 * row + bytes as f64 + 200.0);
+                // The event, what of it stands beside its detail, and its pointer.
+                rows.extend([2.0 * row + bytes as f64, row]);
+                self.meter.keep(3.0 * row + bytes as f64 + 2.0 * dynamodb::STORED_OVERHEAD_BYTES);
             }
             if !events.is_empty() {
+                // The rules' version, and where the process does not know it yet the rules.
+                self.meter.get_row(row);
+                if self.meter.first("the bus's rules") {
+                    let rules = self.inner.list_rules().await?;
+                    let bytes = rules.iter().map(|rule| rule.pattern.to_string().len() as f64 + row).sum();
+                    self.meter.get_row(bytes);
+                }
                 self.meter.wait(Call::Service);
                 // The shard's head is read, and counted up in the transaction that archives.
                 self.meter.get_row(row);
                 rows.push(row);
                 self.meter.transact_rows(&rows);
-                // The rules that are rows.
-                let rules = self.inner.list_rules().await?;
-                let bytes = rules.iter().map(|rule| rule.pattern.to_string().len() as f64 + row).sum();
-                self.meter.get_row(bytes);
             }
             self.inner.publish(events).await
         })
@@ -231,160 +236,5 @@ impl TaskTokens for MeteredTokens {
     fn heartbeat<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<(), TaskTokenError>> {
         self.meter.wait(Call::Service);
         self.inner.heartbeat(token)
-    }
-}
-
-/// The vault: `system/*` in Secrets Manager, everything else in sealed rows.
-struct MeteredVault {
-    inner: Arc<dyn Vault>,
-    meter: Meter,
-}
-
-impl MeteredVault {
-    fn row(&self, reference: &str, secret_bytes: usize) -> f64 {
-        self.meter.prices().assumptions.cell_bytes.value + (reference.len() + secret_bytes) as f64
-    }
-
-    /// Sealed rows lie under one wrapped key, which a process unwraps once.
-    fn unwrapped(&self) {
-        if self.meter.first("the key of the vault") {
-            self.meter.get_row(self.row("", 200));
-            self.meter.add(Unit::KmsRequests, 1.0);
-            self.meter.wait(Call::Service);
-        }
-    }
-
-    /// Secrets Manager asks KMS where the secret lies under a customer key.
-    fn secrets_manager(&self) {
-        self.meter.add(Unit::SecretsManagerRequests, 1.0);
-        self.meter.add(Unit::KmsRequests, 1.0);
-        self.meter.wait(Call::Service);
-    }
-}
-
-fn is_system(reference: &str) -> bool {
-    reference.starts_with("system/")
-}
-
-impl Vault for MeteredVault {
-    fn store<'a>(&'a self, reference: &'a str, secret: Secret) -> BoxFuture<'a, Result<(), PortError>> {
-        if is_system(reference) {
-            self.secrets_manager();
-        } else {
-            self.unwrapped();
-            let bytes = self.row(reference, secret.expose().len());
-            self.meter.put_row(bytes);
-            self.meter.keep(bytes);
-        }
-        self.inner.store(reference, secret)
-    }
-
-    fn resolve<'a>(&'a self, reference: &'a str) -> BoxFuture<'a, Result<Secret, PortError>> {
-        if is_system(reference) {
-            if self.meter.first(reference) {
-                self.secrets_manager();
-            }
-        } else {
-            self.unwrapped();
-            self.meter.get_row(self.row(reference, 64));
-        }
-        self.inner.resolve(reference)
-    }
-
-    fn rotate<'a>(&'a self, reference: &'a str, secret: Secret) -> BoxFuture<'a, Result<(), PortError>> {
-        self.unwrapped();
-        self.meter.put_row(self.row(reference, secret.expose().len()));
-        self.inner.rotate(reference, secret)
-    }
-
-    fn delete<'a>(&'a self, reference: &'a str) -> BoxFuture<'a, Result<(), PortError>> {
-        self.meter.put_row(self.row(reference, 64));
-        self.inner.delete(reference)
-    }
-}
-
-/// The data keys: wrapped in rows, unwrapped by KMS once in each process.
-struct MeteredKeys {
-    inner: Arc<dyn DataKeys>,
-    meter: Meter,
-}
-
-impl MeteredKeys {
-    fn row(&self) -> f64 {
-        // An encrypted data key of KMS has about 184 bytes.
-        self.meter.prices().assumptions.cell_bytes.value + 200.0
-    }
-
-    fn name(tenant: &TenantId, purpose: KeyPurpose) -> String {
-        format!("{tenant}/{}", purpose.as_str())
-    }
-
-    fn unwrapped(&self, tenant: &TenantId, purpose: KeyPurpose) {
-        if self.meter.first(Self::name(tenant, purpose)) {
-            self.meter.get_row(self.row());
-            self.meter.add(Unit::KmsRequests, 1.0);
-            self.meter.wait(Call::Service);
-        }
-    }
-}
-
-impl DataKeys for MeteredKeys {
-    fn create<'a>(
-        &'a self,
-        tenant: &'a TenantId,
-        purpose: KeyPurpose,
-    ) -> BoxFuture<'a, Result<(), PortError>> {
-        Box::pin(async move {
-            if self.meter.first(Self::name(tenant, purpose)) {
-                self.meter.get_row(self.row());
-                self.meter.add(Unit::KmsRequests, 1.0);
-                self.meter.wait(Call::Service);
-                if !self.inner.exists(tenant, purpose).await? {
-                    self.meter.put_row(self.row());
-                    self.meter.keep(self.row());
-                }
-            }
-            self.inner.create(tenant, purpose).await
-        })
-    }
-
-    fn seal<'a>(
-        &'a self,
-        tenant: &'a TenantId,
-        purpose: KeyPurpose,
-        context: &'a str,
-        plain: &'a [u8],
-    ) -> BoxFuture<'a, Result<Vec<u8>, PortError>> {
-        self.unwrapped(tenant, purpose);
-        self.inner.seal(tenant, purpose, context, plain)
-    }
-
-    fn open<'a>(
-        &'a self,
-        tenant: &'a TenantId,
-        purpose: KeyPurpose,
-        context: &'a str,
-        sealed: &'a [u8],
-    ) -> BoxFuture<'a, Result<Vec<u8>, PortError>> {
-        self.unwrapped(tenant, purpose);
-        self.inner.open(tenant, purpose, context, sealed)
-    }
-
-    fn exists<'a>(
-        &'a self,
-        tenant: &'a TenantId,
-        purpose: KeyPurpose,
-    ) -> BoxFuture<'a, Result<bool, PortError>> {
-        self.meter.get_row(self.row());
-        self.inner.exists(tenant, purpose)
-    }
-
-    fn destroy<'a>(
-        &'a self,
-        tenant: &'a TenantId,
-        purpose: KeyPurpose,
-    ) -> BoxFuture<'a, Result<(), PortError>> {
-        self.meter.put_row(self.row());
-        self.inner.destroy(tenant, purpose)
     }
 }

@@ -126,7 +126,7 @@ assumptions! {
     service_milliseconds,
     receiver_milliseconds,
     platform_log_bytes,
-    function_log_bytes,
+    round_log_bytes,
     log_context_bytes,
     access_log_bytes,
     detailed_routes,

@@ -42,13 +42,27 @@ fn value<'a>(block: &'a str, name: &str) -> Option<&'a str> {
         .map(str::trim)
 }
 
+/// What a `for_each` goes over, where it goes over all of it on AWS: the map itself, or
+/// `{ for k, v in map : k => v if !var.context.emulated }`.
+fn over(expression: &str) -> &str {
+    let inner = expression.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).map(str::trim);
+    let whole = || {
+        let (head, rest) = inner?.strip_prefix("for ")?.split_once(" in ")?;
+        let (key, item) = head.split_once(", ")?;
+        let (map, rest) = rest.split_once(" : ")?;
+        let rest = rest.trim_end_matches(" if !var.context.emulated");
+        (rest == format!("{key} => {item}")).then_some(map)
+    };
+    whole().unwrap_or(expression)
+}
+
 /// Metrics under all alarms of the file: an alarm is billed for each metric that it looks at.
 pub fn alarm_metrics(text: &str, sizes: Sizes) -> Result<usize, String> {
     const HEAD: &str = "resource \"aws_cloudwatch_metric_alarm\" ";
     let mut metrics = 0;
     for (from, _) in text.match_indices(HEAD) {
         let block = block(text, from).ok_or("an alarm's block does not end")?;
-        let count = match value(block, "for_each") {
+        let count = match value(block, "for_each").map(over) {
             Some("local.alarms") => alarms_of_the_map(text, sizes)?,
             Some("var.function_names") => sizes.functions,
             None => 1,
@@ -140,6 +154,13 @@ mod tests {
                     dynamic \"metric_query\" {\n    for_each = { e = \"E\", i = \"I\" }\n  }\n}\n";
         assert_eq!(alarm_metrics(&format!("{map}{made}"), SIZES), Ok(7 + 2 * 2 + 1 + 3));
         assert_eq!(alarm_metrics(&format!("{map}{made}{each}"), SIZES), Ok(15 + 20));
+        let filtered = |condition: &str| {
+            let all = "{ for name, alarm in local.alarms : name => alarm if CONDITION }"
+                .replace("CONDITION", condition);
+            alarm_metrics(&format!("{map}{}", made.replace("local.alarms", &all)), SIZES)
+        };
+        assert_eq!(filtered("!var.context.emulated"), Ok(15));
+        assert!(filtered("name != name").is_err(), "a filter was taken for none");
         let strange = map.replace("table-", "index-");
         assert!(alarm_metrics(&format!("{strange}{made}"), SIZES).is_err(), "an unknown key was counted");
         assert!(alarm_metrics(&each.replace("var.function_names", "var.others"), SIZES).is_err());
