@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tenantry_aws::blobs::AwsBlobs;
 use tenantry_aws::table::AwsTable;
 use tenantry_contract::{Made, ManualClock};
-use tenantry_core::ports::{Blobs, PortError, Table};
+use tenantry_core::ports::{Blobs, Table};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn table_contract() {

@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
     ProjectionType, ScalarAttributeType,
 };
+use aws_sdk_s3::types::CreateBucketConfiguration;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -75,7 +76,10 @@ pub(crate) async fn make_table(clients: &Clients) -> String {
 /// Makes a bucket under a name of its own.
 pub(crate) async fn make_bucket(clients: &Clients) -> String {
     let name = fresh_name("bucket");
-    let made = clients.s3().create_bucket().bucket(&name).send().await;
+    let region = clients.s3().config().region().map_or("us-east-1", |region| region.as_ref()).to_owned();
+    let place = CreateBucketConfiguration::builder().location_constraint(region.as_str().into()).build();
+    let request = clients.s3().create_bucket().bucket(&name).create_bucket_configuration(place);
+    let made = request.send().await;
     made.unwrap_or_else(|error| panic!("the bucket is not made: {error:?}"));
     name
 }

@@ -16,6 +16,16 @@ async fn table() {
     .await;
 }
 
+#[tokio::test]
+async fn request_tokens_of_the_table() {
+    tenantry_contract::table_tokens_suite(|clock| async move {
+        let (home, dir) = home(clock);
+        let table: Arc<dyn Table> = home.table.clone();
+        Made::new(table, (home, dir))
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn table_with_indexes_that_lag_behind() {
     tenantry_contract::table_suite(|clock: ManualClock| async move {

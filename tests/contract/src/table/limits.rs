@@ -76,9 +76,50 @@ pub(super) async fn request_tokens(subject: &Subject) {
     subject.clock.advance(Duration::from_secs(599));
     commit(table, create("a", token)).await.unwrap();
     assert_eq!(subject.get(&Key::slug("a")).await, None);
+}
+
+pub(super) async fn a_request_token_is_forgotten(subject: &Subject) {
+    let token = "forgotten";
+    commit(&*subject.table, create("a", token)).await.unwrap();
+    let gone = Action::Delete { key: Key::slug("a"), conditions: vec![] };
+    subject.commit(vec![gone]).await.unwrap();
+    subject.clock.advance(Duration::from_secs(599));
+    commit(&*subject.table, create("a", token)).await.unwrap();
+    assert_eq!(subject.get(&Key::slug("a")).await, None);
     subject.clock.advance(Duration::from_secs(2));
-    commit(table, create("a", token)).await.unwrap();
-    assert_eq!(subject.get(&Key::slug("a")).await, Some(slug("a")), "a forgotten token");
+    commit(&*subject.table, create("a", token)).await.unwrap();
+    assert_eq!(subject.get(&Key::slug("a")).await, Some(slug("a")));
+}
+
+/// A token makes one effect of every kind of commit, the largest and the smallest among them.
+pub(super) async fn every_commit_takes_a_token(subject: &Subject) {
+    let table = &*subject.table;
+    let add = || Action::Update {
+        key: Key::slug("counter"),
+        set: attributes(json!({})),
+        add: [("n".to_owned(), 1)].into(),
+        remove: vec![],
+        indexes: [].into(),
+        conditions: vec![],
+    };
+    let others = (1..COMMIT_ACTIONS_MAX).map(|n| Action::put(slug(&n.to_string())));
+    let largest: Vec<Action> = [add()].into_iter().chain(others).collect();
+    for (token, actions, sum) in [("one", vec![add()], 1), ("many", largest, 2)] {
+        let whole = Commit { actions, request_token: Some(token.to_owned()) };
+        for _ in 0..3 {
+            commit(table, whole.clone()).await.unwrap();
+        }
+        assert_eq!(subject.value(&Key::slug("counter")).await, json!({"n": sum}));
+    }
+    let check = |name: &str, token: &str| Commit {
+        actions: vec![Action::Check { key: Key::slug(name), conditions: vec![Condition::Exists] }],
+        request_token: Some(token.to_owned()),
+    };
+    commit(table, check("counter", "there")).await.unwrap();
+    assert_eq!(failed_at(&commit(table, check("nowhere", "absent")).await), Some(0));
+    let unconditional = Action::Check { key: Key::slug("nowhere"), conditions: vec![] };
+    subject.commit(vec![unconditional]).await.unwrap();
+    assert_eq!(subject.get(&Key::slug("nowhere")).await, None);
 }
 
 pub(super) async fn a_refused_commit_leaves_no_token(subject: &Subject) {

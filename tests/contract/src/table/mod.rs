@@ -7,6 +7,7 @@ mod limits;
 mod model;
 mod queries;
 mod updates;
+mod values;
 
 use crate::{Made, ManualClock, made::eventually};
 use serde_json::{Map, Value, json};
@@ -24,23 +25,19 @@ pub(crate) struct Subject {
 }
 
 /// Holds every sentence of [`Table`]'s documentation against the adapter that `make` makes. The adapter must take its
-/// time from the clock that it is given. Its index reads may lag behind, as long as they see everything in the end.
+/// time from the clock that it is given, but for how long it remembers request tokens ([`table_tokens_suite`]). Its
+/// index reads may lag behind, as long as they see everything in the end.
 pub async fn table_suite<F, Fut>(make: F)
 where
     F: Fn(ManualClock) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Made<dyn Table>> + Send + 'static,
 {
     let make = Arc::new(make);
-    let fresh = async || {
-        let clock = ManualClock::new();
-        let made = make(clock.clone()).await;
-        Subject { table: Arc::clone(&made.port), clock, made }
-    };
     macro_rules! cases {
         ($($case:path),* $(,)?) => {
             $(
                 eprintln!("table: {}", stringify!($case));
-                let subject = fresh().await;
+                let subject = Subject::made(&*make).await;
                 $case(&subject).await;
                 drop(subject.made);
             )*
@@ -57,32 +54,53 @@ where
         basics::a_check_changes_nothing,
         basics::conditions_of_an_item,
         basics::a_missing_item_has_no_attributes,
+        values::names_are_free,
+        values::numbers_keep_their_value,
+        values::equality_is_by_value,
+        values::whatever_is_empty_or_deep_comes_back,
         updates::an_update_changes_what_it_names,
         updates::an_update_makes_a_missing_item,
         updates::an_update_moves_between_indexes,
         updates::an_attribute_is_named_once,
         updates::only_numbers_are_added_to,
+        updates::an_update_that_only_takes_away,
+        updates::conditions_see_what_was_before,
         limits::sizes,
         limits::an_update_cannot_outgrow_an_item,
         limits::request_tokens,
         limits::a_refused_commit_leaves_no_token,
+        limits::every_commit_takes_a_token,
         queries::a_prefix_of_a_partition,
         queries::pages_in_both_directions,
         queries::keys_are_length_safe,
         queries::order_is_that_of_the_bytes,
         queries::indexes_are_sparse_and_ordered,
         queries::index_pages_in_both_directions,
+        queries::a_prefix_of_an_index_after_any_key,
+        queries::the_last_page_says_so,
         queries::an_index_follows_its_items,
         queries::many_large_items,
         expiry::an_expired_item_is_seen_nowhere,
         expiry::an_expired_item_is_no_condition,
         expiry::an_update_of_an_expired_item_starts_anew,
+        expiry::an_expired_item_among_others,
+        expiry::pages_pass_over_what_has_expired,
         concurrency::one_of_many_creates_wins,
         concurrency::a_bounded_counter_never_passes_its_bound,
         concurrency::commits_are_atomic_under_concurrency,
     ];
     eprintln!("table: model::random_commits");
     model::random_commits(make).await;
+}
+
+/// Of the adapter that `make` makes, that it forgets request tokens by the clock that it is given: what only an adapter
+/// can do whose store has no clock of its own.
+pub async fn table_tokens_suite<F, Fut>(make: F)
+where
+    F: Fn(ManualClock) -> Fut,
+    Fut: Future<Output = Made<dyn Table>>,
+{
+    limits::a_request_token_is_forgotten(&Subject::made(&make).await).await;
 }
 
 pub(crate) fn tenant(number: u128) -> TenantId {
@@ -105,6 +123,16 @@ pub(crate) fn slug(name: &str) -> Item {
 }
 
 impl Subject {
+    async fn made<F, Fut>(make: &F) -> Self
+    where
+        F: Fn(ManualClock) -> Fut,
+        Fut: Future<Output = Made<dyn Table>>,
+    {
+        let clock = ManualClock::new();
+        let made = make(clock.clone()).await;
+        Self { table: Arc::clone(&made.port), clock, made }
+    }
+
     /// Commits, again where another commit was in the way.
     pub(crate) async fn commit(&self, actions: Vec<Action>) -> Result<(), CommitError> {
         commit(&*self.table, Commit::of(actions)).await

@@ -120,12 +120,16 @@ fn index() -> impl Strategy<Value = Index> {
     prop::sample::select(Index::ALL.to_vec())
 }
 
-/// `n` is always a number, so that every update can add to it; `t` is always a text.
+/// Always a number, so that every update can add to it; and always a text. Both are called as stores call things of
+/// their own.
+const N: &str = "size";
+const T: &str = "pk";
+
 fn attributes() -> impl Strategy<Value = Map<String, Value>> {
     (prop::option::of(-3i64..4), prop::option::of("[ab]{0,2}")).prop_map(|(n, t)| {
         let mut attributes = Map::new();
-        attributes.extend(n.map(|n| ("n".to_owned(), n.into())));
-        attributes.extend(t.map(|t| ("t".to_owned(), t.into())));
+        attributes.extend(n.map(|n| (N.to_owned(), n.into())));
+        attributes.extend(t.map(|t| (T.to_owned(), t.into())));
         attributes
     })
 }
@@ -134,11 +138,11 @@ fn conditions() -> impl Strategy<Value = Vec<Condition>> {
     let one = prop_oneof![
         Just(Condition::Exists),
         Just(Condition::NotExists),
-        "[ab]{0,2}".prop_map(|t| Condition::Equals("t".into(), t.into())),
-        (-3i64..4).prop_map(|n| Condition::Differs("n".into(), n.into())),
-        (-3i64..4).prop_map(|n| Condition::AtMost("n".into(), n)),
-        (-3i64..4).prop_map(|n| Condition::AtLeast("n".into(), n)),
-        Just(Condition::Missing("t".into())),
+        "[ab]{0,2}".prop_map(|t| Condition::Equals(T.into(), t.into())),
+        (-3i64..4).prop_map(|n| Condition::Differs(N.into(), n.into())),
+        (-3i64..4).prop_map(|n| Condition::AtMost(N.into(), n)),
+        (-3i64..4).prop_map(|n| Condition::AtLeast(N.into(), n)),
+        Just(Condition::Missing(T.into())),
     ];
     // Most without any, so that most commits succeed.
     prop_oneof![3 => Just(vec![]), 2 => prop::collection::vec(one, 1..3)]
@@ -167,9 +171,9 @@ fn action(number: u64, now: i64) -> impl Strategy<Value = Action> {
     )
         .prop_map(move |(text, by, remove, indexes, conditions)| Action::Update {
             key: key(number),
-            set: if remove { Map::new() } else { Map::from_iter([("t".to_owned(), text.into())]) },
-            add: by.map(|by| ("n".to_owned(), by)).into_iter().collect(),
-            remove: if remove { vec!["t".to_owned()] } else { vec![] },
+            set: if remove { Map::new() } else { Map::from_iter([(T.to_owned(), text.into())]) },
+            add: by.map(|by| (N.to_owned(), by)).into_iter().collect(),
+            remove: if remove { vec![T.to_owned()] } else { vec![] },
             indexes,
             conditions,
         });

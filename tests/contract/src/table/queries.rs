@@ -138,6 +138,52 @@ pub(super) async fn index_pages_in_both_directions(subject: &Subject) {
     assert_eq!(subject.all(query(2).after(Some("004".to_owned())).descending()).await, backwards[5..]);
 }
 
+pub(super) async fn a_prefix_of_an_index_after_any_key(subject: &Subject) {
+    let sks = ["a", "a!", "a#", "a#1", "a#1#", "a#10", "a#2", "a#ü", "a$", "a$1", "ab#1", "b#1"];
+    for (number, sk) in (0..).zip(sks) {
+        subject.put(with_status(number, "P", sk)).await;
+    }
+    subject.all_seen(Query::index(Index::One, "P".to_owned(), 100), sks.len()).await;
+    let place = |item: &Item| item.indexes[&Index::One].sk.clone();
+    for prefix in ["", "a", "a#", "a#1", "b", "c"] {
+        for after in
+            [None, Some("A"), Some("a#"), Some("a#1"), Some("a#15"), Some("a#ü"), Some("a$"), Some("z")]
+        {
+            for (descending, limit) in
+                [(false, 1), (false, 2), (false, 100), (true, 1), (true, 3), (true, 100)]
+            {
+                let range =
+                    QueryRange::Index { index: Index::One, pk: "P".to_owned(), sk_prefix: prefix.to_owned() };
+                let query = Query { range, after: after.map(str::to_owned), descending, limit };
+                let mut expected: Vec<&str> = sks.into_iter().filter(|sk| sk.starts_with(prefix)).collect();
+                expected.retain(|sk| {
+                    after.is_none_or(|after| if descending { *sk < after } else { *sk > after })
+                });
+                if descending {
+                    expected.reverse();
+                }
+                let found: Vec<String> = subject.all(query.clone()).await.iter().map(place).collect();
+                assert_eq!(found, expected, "{query:?}");
+            }
+        }
+    }
+}
+
+pub(super) async fn the_last_page_says_so(subject: &Subject) {
+    put_events(subject, 1, 4).await;
+    for (limit, more) in [(3, true), (4, false), (5, false)] {
+        for query in [
+            Query::primary(Range::events(&tenant(1)), limit),
+            Query::primary(Range::tenant(&tenant(1)), limit),
+        ] {
+            for query in [query.clone(), query.descending()] {
+                let page = subject.table.query(query).await.unwrap();
+                assert_eq!((page.items.len(), page.next.is_some()), (limit.min(4), more), "limit {limit}");
+            }
+        }
+    }
+}
+
 pub(super) async fn an_index_follows_its_items(subject: &Subject) {
     let query = |pk: &str| Query::index(Index::One, pk.to_owned(), 10);
     subject.put(with_status(1, "FROM", "1")).await;

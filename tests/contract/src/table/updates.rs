@@ -1,10 +1,10 @@
 //! Updates of parts of an item.
 
-use super::{Subject, attributes, is_refused, item, slug};
+use super::{Subject, attributes, failed_at, is_refused, item, slug};
 use serde_json::json;
 use std::collections::BTreeMap;
 use tenantry_core::keys::Key;
-use tenantry_core::ports::{Action, Index, IndexKey, Query};
+use tenantry_core::ports::{Action, Condition, Index, IndexKey, Query};
 
 /// An update of `slug("item")` that names nothing yet.
 struct Update {
@@ -112,4 +112,36 @@ pub(super) async fn only_numbers_are_added_to(subject: &Subject) {
         assert_eq!(subject.get(&Key::slug("item")).await, Some(before));
         assert_eq!(subject.get(&Key::slug("other")).await, None);
     }
+}
+
+pub(super) async fn an_update_that_only_takes_away(subject: &Subject) {
+    let nothing = || Update { remove: vec!["x"], indexes: vec![(Index::One, None)], ..Update::default() };
+    for update in [Update::default(), nothing()] {
+        let gone = Action::Delete { key: Key::slug("item"), conditions: vec![] };
+        subject.commit(vec![gone]).await.unwrap();
+        subject.commit(vec![update.action()]).await.unwrap();
+        assert_eq!(subject.get(&Key::slug("item")).await, Some(item(Key::slug("item"), json!({}))));
+    }
+    let place = (Index::One, "ONE".to_owned(), "1".to_owned());
+    let before = item(Key::slug("item"), json!({"x": 1, "y": 2})).with_index(place.0, place.1, place.2);
+    subject.put(before).await;
+    subject.commit(vec![Update::default().action()]).await.unwrap();
+    subject.commit(vec![nothing().action(), Action::put(slug("other"))]).await.unwrap();
+    assert_eq!(subject.get(&Key::slug("item")).await, Some(item(Key::slug("item"), json!({"y": 2}))));
+}
+
+pub(super) async fn conditions_see_what_was_before(subject: &Subject) {
+    subject.put(item(Key::slug("item"), json!({"n": 1, "t": "x"}))).await;
+    let update = Update { set: json!({"t": "y"}), add: vec![("n", 1)], ..Update::default() };
+    let Action::Update { key, set, add, remove, indexes, .. } = update.action() else { return };
+    let conditions = vec![
+        Condition::Equals("n".to_owned(), json!(1)),
+        Condition::Equals("t".to_owned(), json!("x")),
+        Condition::Missing("absent".to_owned()),
+    ];
+    let update = Action::Update { key, set, add, remove, indexes, conditions };
+    subject.commit(vec![update.clone()]).await.unwrap();
+    assert_eq!(subject.value(&Key::slug("item")).await, json!({"n": 2, "t": "y"}));
+    assert_eq!(failed_at(&subject.commit(vec![update]).await), Some(0));
+    assert_eq!(subject.value(&Key::slug("item")).await, json!({"n": 2, "t": "y"}));
 }
