@@ -4,7 +4,7 @@ use crate::support::{crashed, home};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
-use tenantry_contract::{Made, ManualClock, Messaging};
+use tenantry_contract::{Delivery, Made, ManualClock, Messaging, Time};
 use tenantry_core::ports::{
     Bus as _, BusEvent, Clock as _, DeadLetters as _, EventFilter, OutgoingMessage, PortError, Queue as _,
     Rule,
@@ -15,12 +15,14 @@ use tenantry_embedded::{EmbeddedHome, HomeOptions, QueueName};
 const MINUTE: Duration = Duration::from_secs(60);
 
 async fn messaging(clock: ManualClock) -> Made<Messaging> {
-    let (home, dir) = home(clock);
+    let (home, dir) = home(clock.clone());
     let messaging = Messaging {
         queues: home.queues.ports(),
         dead_letters: Arc::new(home.dead_letters.clone()),
         bus: Arc::new(home.bus.clone()),
         operations_max_receives: QueueName::Operations.max_receives(),
+        time: Time::Manual(clock),
+        delivery: Delivery::Exact,
     };
     Made::new(Arc::new(messaging), (home, dir))
 }

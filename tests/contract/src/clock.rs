@@ -1,10 +1,10 @@
 //! A clock that tests set, so that no suite waits for the wall.
 
+use std::sync::Arc;
+use std::time::Duration;
 use tenantry_core::ports::Clock;
 use tenantry_core::{BoxFuture, Timestamp};
 use tokio::sync::watch;
-
-use std::time::Duration;
 
 /// A clock that stands still until it is moved. Clones show the same time.
 #[derive(Debug, Clone)]
@@ -53,6 +53,33 @@ impl Clock for ManualClock {
             let _ = now.wait_for(|now| *now >= at).await;
             drop(keep);
         })
+    }
+}
+
+/// How time passes for a suite.
+#[derive(Clone)]
+pub enum Time {
+    /// By the adapter's own clock, which the suite moves.
+    Manual(ManualClock),
+    /// By itself: the suite waits.
+    Real(Arc<dyn Clock>),
+}
+
+impl Time {
+    /// Now, as the adapter sees it.
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Time::Manual(clock) => clock.now(),
+            Time::Real(clock) => clock.now(),
+        }
+    }
+
+    /// Lets `by` pass.
+    pub async fn pass(&self, by: Duration) {
+        match self {
+            Time::Manual(clock) => clock.advance(by),
+            Time::Real(clock) => clock.sleep_until(clock.now().saturating_add(by)).await,
+        }
     }
 }
 

@@ -14,11 +14,11 @@ mod vault;
 
 pub use blobs::blobs_suite;
 pub use bus::bus_suite;
-pub use clock::ManualClock;
+pub use clock::{ManualClock, Time};
 pub use data_keys::data_keys_suite;
 pub use dead_letters::dead_letters_suite;
 pub use made::Made;
-pub use messaging::Messaging;
+pub use messaging::{Delivery, Messaging};
 pub use queue::queue_suite;
 pub use table::table_suite;
 pub use vault::vault_suite;
