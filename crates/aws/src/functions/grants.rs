@@ -3,7 +3,7 @@
 
 use super::{Function, Trigger, Use};
 use std::fmt;
-use tenantry_core::ports::{Index, Queues};
+use tenantry_core::ports::Queues;
 use tenantry_definitions::workflows::SOURCES;
 use tenantry_handlers::Access;
 
@@ -116,41 +116,74 @@ pub fn grants(used: Use) -> Vec<Grant> {
         Use::QueueSend(queue) => on_queue("sqs:SendMessage", queue),
         Use::QueueExtend(queue) => on_queue("sqs:ChangeMessageVisibility", queue),
         Use::QueueDepth(queue) => on_queue("sqs:GetQueueAttributes", queue),
+        Use::SharedSecretStore => sealed(&[GET, PUT], &[DATA_KEY, DECRYPT]),
+        Use::SharedSecretResolve => sealed(&[GET], &[DECRYPT]),
         Use::BusPublish => {
-            let mut all = on_table(&[GET, QUERY, PUT, UPDATE]);
+            let mut all = on_table(&[GET, QUERY, PUT]);
             all.push(Grant::of("events:PutEvents", Resource::Bus));
             all.extend(on_queue("sqs:SendMessage", "webhooks"));
             all
         }
-        Use::BusRules => on_table(&[GET, QUERY, PUT, UPDATE, DELETE]),
-        Use::BusRead => on_table(&[GET, QUERY]),
+        Use::BusPutRule => on_table(&[PUT, UPDATE]),
+        Use::BusDeleteRule => on_table(&[UPDATE, DELETE]),
+        Use::BusRead => on_table(&[QUERY]),
         Use::BusReplay => {
             let mut all = on_table(&[GET, QUERY]);
             all.extend(on_queue("sqs:SendMessage", "webhooks"));
             all
         }
-        Use::DeadLetterBury => sealed(&[GET, PUT], DATA_KEY),
-        Use::DeadLetterRead => sealed(&[GET, QUERY], DECRYPT),
-        Use::DeadLetterRedrive => {
-            let mut all = sealed(&[GET, DELETE], DECRYPT);
-            all.extend(Queues::NAMES.into_iter().flat_map(|queue| on_queue("sqs:SendMessage", queue)));
+        Use::DeadLetterBury => sealed(&[GET, PUT], &[DATA_KEY, DECRYPT]),
+        Use::DeadLetterList => on_table(&[QUERY]),
+        Use::DeadLetterRead => sealed(&[GET], &[DECRYPT]),
+        Use::DeadLetterRedrive(queue) => {
+            let mut all = sealed(&[GET, DELETE], &[DECRYPT]);
+            all.extend(on_queue("sqs:SendMessage", queue));
             all
         }
         Use::DeadLetterRemove => on_table(&[GET, DELETE]),
         Use::ExecutionStart => on_state_machines("states:StartExecution"),
-        Use::ExecutionList => on_state_machines("states:ListExecutions"),
-        Use::ExecutionDescribe => on_executions("states:DescribeExecution"),
+        Use::ExecutionStartAgain => on_executions("states:DescribeExecution"),
+        Use::ExecutionList => {
+            let mut all = on_state_machines("states:ListExecutions");
+            all.extend(on_table(&[GET]));
+            all
+        }
+        Use::ExecutionListOfTenant => {
+            let mut all = on_executions("states:DescribeExecution");
+            all.extend(on_table(&[QUERY]));
+            all
+        }
+        Use::ExecutionDescribe => {
+            let mut all = on_executions("states:DescribeExecution");
+            all.extend(on_executions("states:DescribeStateMachineForExecution"));
+            all
+        }
         Use::ExecutionHistory => on_executions("states:GetExecutionHistory"),
         Use::ExecutionRedrive => on_executions("states:RedriveExecution"),
-        Use::ExecutionStop => on_executions("states:StopExecution"),
+        Use::ExecutionStop => {
+            let mut all = on_executions("states:DescribeExecution");
+            all.extend(on_executions("states:StopExecution"));
+            all
+        }
         Use::TaskSucceed => vec![Grant::of("states:SendTaskSuccess", Resource::TaskTokens)],
         Use::TaskFail => vec![Grant::of("states:SendTaskFailure", Resource::TaskTokens)],
         Use::TaskHeartbeat => vec![Grant::of("states:SendTaskHeartbeat", Resource::TaskTokens)],
     }
 }
 
-/// What the adapters of table, data keys and vault call. Keys and secrets are rows of the table, wrapped by KMS; the
-/// table itself reaches its own key through DynamoDB, which the key's policy allows.
+/// Which keys a use wraps or unwraps, by the `purpose` of their encryption context.
+pub fn key_purposes(used: Use) -> &'static [&'static str] {
+    match used {
+        Use::Port(Access::KeyCreate | Access::KeySeal | Access::KeyOpen) => &["data", "records"],
+        Use::Port(Access::SecretStore | Access::SecretResolve | Access::SecretRotate) => &["data"],
+        Use::SharedSecretStore | Use::SharedSecretResolve => &["vault"],
+        Use::DeadLetterBury | Use::DeadLetterRead | Use::DeadLetterRedrive(_) => &["records", "vault"],
+        _ => &[],
+    }
+}
+
+/// What the adapters of table, data keys and vault call. A tenant's secrets are sealed by its data key. Keys and secrets
+/// are rows of the table; the table itself reaches its own key through DynamoDB, which the key's policy allows.
 fn port(access: Access) -> Vec<Grant> {
     match access {
         Access::TableGet => on_table(&[GET]),
@@ -159,13 +192,12 @@ fn port(access: Access) -> Vec<Grant> {
         Access::TableUpdate => on_table(&[UPDATE]),
         Access::TableDelete => on_table(&[DELETE]),
         Access::TableCheck => on_table(&[CHECK]),
-        Access::KeyCreate => sealed(&[GET, PUT], DATA_KEY),
-        Access::KeySeal | Access::KeyOpen => sealed(&[GET], DECRYPT),
+        Access::KeyCreate => sealed(&[GET, PUT], &[DATA_KEY]),
+        Access::KeySeal | Access::KeyOpen => sealed(&[GET], &[DECRYPT]),
         Access::KeyExists => on_table(&[GET]),
         Access::KeyDestroy => on_table(&[DELETE]),
-        Access::SecretStore => sealed(&[GET, PUT], DATA_KEY),
-        Access::SecretResolve => sealed(&[GET], DECRYPT),
-        Access::SecretRotate => sealed(&[GET, PUT], DATA_KEY),
+        Access::SecretStore | Access::SecretRotate => sealed(&[GET, PUT], &[DECRYPT]),
+        Access::SecretResolve => sealed(&[GET], &[DECRYPT]),
         Access::SecretDelete => on_table(&[DELETE]),
     }
 }
@@ -174,9 +206,9 @@ fn on_table(actions: &[&'static str]) -> Vec<Grant> {
     actions.iter().map(|action| Grant::of(action, Resource::Table)).collect()
 }
 
-fn sealed(actions: &[&'static str], key: &'static str) -> Vec<Grant> {
-    let mut all = on_table(actions);
-    all.push(Grant::of(key, Resource::Key));
+fn sealed(on_rows: &[&'static str], on_key: &[&'static str]) -> Vec<Grant> {
+    let mut all = on_table(on_rows);
+    all.extend(on_key.iter().map(|action| Grant::of(action, Resource::Key)));
     all
 }
 
@@ -262,6 +294,7 @@ pub fn call_grants(function: &Function) -> std::collections::BTreeSet<Grant> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tenantry_core::ports::Index;
 
     #[test]
     fn only_what_has_no_resource_is_allowed_on_everything_and_says_why() {

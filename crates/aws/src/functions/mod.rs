@@ -6,18 +6,19 @@ pub mod roles;
 mod uses;
 
 pub use grants::{
-    ADMIN_TOKEN, Grant, Resource, SCHEDULES, call_grants, grants, mapping_grants, reason, runtime_grants,
-    variable,
+    ADMIN_TOKEN, Grant, Resource, SCHEDULES, call_grants, grants, key_purposes, mapping_grants, reason,
+    runtime_grants, variable,
 };
 pub use uses::Use;
 
 use tenantry_core::ports::Index::One;
 use tenantry_handlers::{Access, REGISTRY};
 use uses::Use::{
-    AdminToken, BusPublish, BusRead, BusReplay, BusRules, DeadLetterBury, DeadLetterRead, DeadLetterRedrive,
-    DeadLetterRemove, ExecutionDescribe, ExecutionHistory, ExecutionList, ExecutionRedrive, ExecutionStart,
-    ExecutionStop, IndexQuery, Port, QueueDepth, QueueExtend, QueueSend, TaskFail, TaskHeartbeat,
-    TaskSucceed,
+    AdminToken, BusDeleteRule, BusPublish, BusPutRule, BusRead, BusReplay, DeadLetterBury, DeadLetterList,
+    DeadLetterRead, DeadLetterRedrive, DeadLetterRemove, ExecutionDescribe, ExecutionHistory, ExecutionList,
+    ExecutionListOfTenant, ExecutionRedrive, ExecutionStart, ExecutionStartAgain, ExecutionStop, IndexQuery,
+    Port, QueueDepth, QueueExtend, QueueSend, SharedSecretResolve, SharedSecretStore, TaskFail,
+    TaskHeartbeat, TaskSucceed,
 };
 
 /// What sets a function off, beside a state machine.
@@ -102,9 +103,7 @@ const fn queue(queue: &'static str, concurrency_max: u32) -> Option<Trigger> {
 }
 
 fn workers() -> Vec<Function> {
-    use Access::{
-        KeyCreate, KeyOpen, KeySeal, SecretResolve, TableDelete, TableGet, TablePut, TableQuery, TableUpdate,
-    };
+    use Access::{KeyCreate, KeyOpen, KeySeal, TableGet, TablePut, TableQuery, TableUpdate};
     vec![
         Function {
             name: "operations",
@@ -116,6 +115,7 @@ fn workers() -> Vec<Function> {
                 Port(TableGet),
                 Port(TableUpdate),
                 ExecutionStart,
+                ExecutionStartAgain,
                 DeadLetterBury,
                 QueueExtend("operations"),
             ],
@@ -131,7 +131,7 @@ fn workers() -> Vec<Function> {
                 Port(TablePut),
                 Port(KeySeal),
                 Port(KeyCreate),
-                Port(SecretResolve),
+                SharedSecretResolve,
                 TaskHeartbeat,
                 TaskFail,
                 QueueSend("integrations"),
@@ -149,9 +149,7 @@ fn workers() -> Vec<Function> {
                 Port(TableGet),
                 Port(TableQuery),
                 Port(TablePut),
-                Port(TableUpdate),
-                Port(TableDelete),
-                Port(SecretResolve),
+                SharedSecretResolve,
                 QueueSend("webhooks"),
                 QueueExtend("webhooks"),
                 DeadLetterBury,
@@ -208,6 +206,7 @@ fn workers() -> Vec<Function> {
             uses: vec![
                 Port(TableGet),
                 Port(TableQuery),
+                Port(TablePut),
                 Port(TableUpdate),
                 IndexQuery(One),
                 QueueSend("operations"),
@@ -221,15 +220,21 @@ fn workers() -> Vec<Function> {
             timeout_seconds: 120,
             memory_megabytes: 256,
             trigger: Some(Trigger::Schedule { expression: "rate(5 minutes)" }),
-            uses: vec![Port(TableGet), IndexQuery(One), ExecutionDescribe, QueueSend("execution-status")],
+            uses: vec![
+                Port(TableGet),
+                Port(TableQuery),
+                IndexQuery(One),
+                ExecutionDescribe,
+                QueueSend("execution-status"),
+            ],
         },
     ]
 }
 
 fn doors() -> Vec<Function> {
     use Access::{
-        KeyCreate, KeyDestroy, KeyOpen, SecretDelete, SecretStore, TableCheck, TableDelete, TableGet,
-        TablePut, TableQuery, TableUpdate,
+        KeyCreate, KeyDestroy, KeyOpen, SecretDelete, TableCheck, TableDelete, TableGet, TablePut,
+        TableQuery, TableUpdate,
     };
     use tenantry_core::ports::Index::{Three, Two};
     vec![
@@ -254,22 +259,28 @@ fn doors() -> Vec<Function> {
                 Port(KeyCreate),
                 Port(KeyOpen),
                 Port(KeyDestroy),
-                Port(SecretStore),
+                SharedSecretStore,
                 Port(SecretDelete),
                 AdminToken,
-                BusRules,
+                BusPutRule,
+                BusDeleteRule,
                 BusRead,
                 BusReplay,
                 QueueDepth("operations"),
                 QueueDepth("integrations"),
                 QueueDepth("webhooks"),
                 QueueDepth("execution-status"),
+                DeadLetterList,
                 DeadLetterRead,
-                DeadLetterRedrive,
+                DeadLetterRedrive("operations"),
+                DeadLetterRedrive("integrations"),
+                DeadLetterRedrive("webhooks"),
+                DeadLetterRedrive("execution-status"),
                 DeadLetterRemove,
                 ExecutionDescribe,
                 ExecutionHistory,
                 ExecutionList,
+                ExecutionListOfTenant,
                 ExecutionRedrive,
                 ExecutionStop,
                 TaskSucceed,

@@ -6,12 +6,16 @@ use tenantry_handlers::Access;
 /// One way to use a port, as far as it makes a difference to what AWS must allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Use {
-    /// Table, data keys and vault, as the steps use them too.
+    /// Table, data keys and the tenant's own secrets, as the steps use them too.
     Port(Access),
     /// Reads a range of an index.
     IndexQuery(Index),
     /// Reads the admin token, and makes it where there is none.
     AdminToken,
+    /// Keeps the secret of a service or a subscription, sealed by the deployment's key, and makes that where it is missing.
+    SharedSecretStore,
+    /// Reads the secret of a service or a subscription.
+    SharedSecretResolve,
     /// Sends to a queue.
     QueueSend(&'static str),
     /// Hides a message of a queue for longer, or gives it back.
@@ -20,31 +24,39 @@ pub enum Use {
     QueueDepth(&'static str),
     /// Publishes events, archives them and wakes the webhooks.
     BusPublish,
-    /// Makes, removes and lists rules.
-    BusRules,
+    /// Makes or replaces a rule.
+    BusPutRule,
+    /// Removes a rule.
+    BusDeleteRule,
     /// Reads the archive.
     BusRead,
     /// Wakes the webhooks again for what is in the archive.
     BusReplay,
     /// Writes a dead letter down.
     DeadLetterBury,
-    /// Lists and shows dead letters.
+    /// Lists dead letters, none there.
+    DeadLetterList,
+    /// Shows a dead letter, or some.
     DeadLetterRead,
-    /// Puts a dead letter back into its queue, as it was or edited.
-    DeadLetterRedrive,
+    /// Puts a dead letter back into that queue, as it was or edited.
+    DeadLetterRedrive(&'static str),
     /// Forgets a dead letter.
     DeadLetterRemove,
     /// Starts an execution.
     ExecutionStart,
+    /// Looks at the execution that has the name already.
+    ExecutionStartAgain,
     /// Shows an execution.
     ExecutionDescribe,
     /// Shows an execution's history.
     ExecutionHistory,
     /// Lists executions.
     ExecutionList,
+    /// Lists a tenant's executions.
+    ExecutionListOfTenant,
     /// Lets an execution that failed go on.
     ExecutionRedrive,
-    /// Stops an execution.
+    /// Stops an execution that runs.
     ExecutionStop,
     /// Tells a waiting task that it succeeded.
     TaskSucceed,
