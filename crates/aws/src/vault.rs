@@ -209,7 +209,8 @@ impl AwsVault {
         let calls = self.data_keys.keyring().calls();
         let get = || Box::pin(self.clients.secrets().get_secret_value().secret_id(&name).send());
         match calls.send(Repeat::Safe, get).await {
-            Ok(answer) => answer.secret_string.map(Secret::new).map(Some).ok_or_else(|| damaged(reference)),
+            Ok(answer) if answer.secret_binary.is_some() => Err(damaged(reference)),
+            Ok(answer) => Ok(answer.secret_string.map(Secret::new)),
             Err(error) if has_code(&error, "ResourceNotFoundException") => Ok(None),
             Err(error) => Err(port_error(PORT, "GetSecretValue", &error)),
         }

@@ -10,3 +10,4 @@ mod queue_model;
 mod sealed_bodies;
 mod store;
 mod support;
+mod workflows;

@@ -11,6 +11,7 @@ mod messaging;
 mod queue;
 mod table;
 mod vault;
+mod workflows;
 
 pub use blobs::blobs_suite;
 pub use bus::bus_suite;
@@ -20,5 +21,6 @@ pub use dead_letters::dead_letters_suite;
 pub use made::Made;
 pub use messaging::{Delivery, Messaging};
 pub use queue::queue_suite;
-pub use table::table_suite;
+pub use table::{table_suite, table_tokens_suite};
 pub use vault::vault_suite;
+pub use workflows::{PASSING, StateMachines, WAITING, workflow_definition, workflows_suite};

@@ -47,8 +47,10 @@ pub(super) fn status(status: &Status) -> Result<ExecutionStatus, PortError> {
     }
 }
 
+/// Rounded: Step Functions writes milliseconds as decimals of a second, which a binary fraction may miss by little.
 pub(super) fn timestamp(at: &aws_smithy_types::DateTime) -> Timestamp {
-    Timestamp::from_millis(at.to_millis().unwrap_or_default())
+    let millis = i64::from(at.subsec_nanos().saturating_add(500_000) / 1_000_000);
+    Timestamp::from_millis(at.secs().saturating_mul(1_000).saturating_add(millis))
 }
 
 pub(super) fn count(redrives: Option<i32>) -> u32 {
@@ -67,7 +69,8 @@ impl Inner {
         let (found, definition_hash) =
             futures::future::try_join(self.describe_as(id, true), self.definition_hash(id)).await?;
         let input = json(id, "input", &found.input)?;
-        let output = found.output.as_deref().map(|output| json(id, "output", output)).transpose()?;
+        let output = found.output.as_deref().filter(|_| found.status == ExecutionStatus::Succeeded);
+        let output = output.map(|output| json(id, "output", output)).transpose()?;
         let named = input.get("tenantId").and_then(Value::as_str);
         let tenant_id = named.and_then(|tenant| tenant.parse().ok());
         Ok(Execution {
@@ -172,9 +175,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn milliseconds_survive_the_way_through_a_fraction() {
+        for millis in (1_700_000_000_000..1_700_000_002_000).chain([0, 999, -1_500]) {
+            let at = aws_smithy_types::DateTime::from_secs_f64(millis as f64 / 1_000.0);
+            assert_eq!(timestamp(&at).as_millis(), millis);
+        }
+    }
+
+    #[test]
     fn each_state_has_a_word() {
         for known in Status::values() {
-            assert!(status(&known.into()).is_ok(), "{known}");
+            assert!(status(&(*known).into()).is_ok(), "{known}");
         }
         assert!(matches!(status(&"ON_HOLIDAY".into()), Err(PortError::Damaged { .. })));
     }

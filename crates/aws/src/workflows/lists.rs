@@ -14,10 +14,10 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
+use tenantry_core::ExecutionId;
 use tenantry_core::ports::{
     ExecutionFilter, ExecutionPage, ExecutionStatus, ExecutionSummary, PortError, WorkflowError,
 };
-use tenantry_core::ExecutionId;
 
 /// Executions of one call. Step Functions asks for the same number with each of a list's tokens.
 const CALL_ITEMS: i32 = 200;
@@ -151,15 +151,7 @@ impl Inner {
             let oldest_start = mark.as_ref().map_or(i64::MAX, |mark| mark.oldest_start);
             let token = mark.map(|mark| mark.token);
             let from_mark = token.is_some();
-            Ok(Reading {
-                list,
-                machine,
-                token,
-                from_mark,
-                more: true,
-                unread_until: i64::MAX,
-                oldest_start,
-            })
+            Ok(Reading { list, machine, token, from_mark, more: true, unread_until: i64::MAX, oldest_start })
         };
         workflows.into_iter().map(reading).collect()
     }

@@ -49,7 +49,9 @@ mod tests {
             places.remember(&backward, last, &format!("b{last}"));
         }
         let found = |way: &Way, after| places.before(way, after);
-        for (after, token) in [(0, None), (499, None), (500, Some("f500")), (999, Some("f500")), (5_000, Some("f1000"))] {
+        for (after, token) in
+            [(0, None), (499, None), (500, Some("f500")), (999, Some("f500")), (5_000, Some("f1000"))]
+        {
             assert_eq!(found(&forward, after).as_deref(), token, "after {after}");
         }
         for (before, token) in [(1, Some("b500")), (500, Some("b500")), (501, Some("b1000")), (1_001, None)] {

@@ -100,7 +100,10 @@ mod tests {
         let events = read(body.to_string().as_bytes()).unwrap();
         assert_eq!(events[0].timestamp.as_millis(), 1_700_000_000_007);
         assert_eq!((events[0].id, events[0].previous_id), (2, 1));
-        assert_eq!(events[0].details["stateEnteredEventDetails"]["inputDetails"], json!({"truncated": false}));
+        assert_eq!(
+            events[0].details["stateEnteredEventDetails"]["inputDetails"],
+            json!({"truncated": false})
+        );
         assert_eq!((events[1].event_type.as_str(), events[1].previous_id), ("Brandnew", 0));
         assert_eq!(events[1].details, json!({"brandnewEventDetails": {"a": [1]}}));
         assert!(read(b"").is_err() && read(b"{}").is_err());

@@ -78,7 +78,8 @@ fn looks_like_one(text: &str) -> bool {
 
 /// A cheap look: most texts hold none.
 fn may_hold_one(text: &str) -> bool {
-    let has = |word: &str| text.as_bytes().windows(word.len()).any(|w| w.eq_ignore_ascii_case(word.as_bytes()));
+    let has =
+        |word: &str| text.as_bytes().windows(word.len()).any(|w| w.eq_ignore_ascii_case(word.as_bytes()));
     has(MEMBER) || (text.len() >= LENGTH_MIN && text.contains(BEGINNING))
 }
 
