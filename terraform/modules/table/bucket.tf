@@ -65,7 +65,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
   for_each = local.buckets
 
-  bucket = aws_s3_bucket_versioning.this[each.key].id
+  bucket = aws_s3_bucket.this[each.key].id
 
   rule {
     id     = "old-versions"
@@ -81,6 +81,9 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
       days_after_initiation = 1
     }
   }
+
+  # Rules about old versions are refused before there are versions.
+  depends_on = [aws_s3_bucket_versioning.this]
 }
 
 resource "aws_s3_bucket_policy" "this" {
