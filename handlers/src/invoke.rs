@@ -43,7 +43,8 @@ async fn carry_out(ctx: &Ctx, step: &'static Step, call: &Call, input: Value) ->
     let ctx = &access::limited(ctx, step.name, step.access);
     // A stale or unknown caller leaves no trace in the tenant's rows.
     let run = Run::begin(ctx, step, call).await.inspect_err(|error| {
-        tracing::warn!(error = error.name(), message = error.message(), "the step was refused");
+        let source = std::error::Error::source(error).map(tracing::field::display);
+        tracing::warn!(error = error.name(), message = error.message(), source, "the step was refused");
     })?;
     let outcome = supervise(&run, function(&run, input)).await;
     match &outcome {
