@@ -74,7 +74,7 @@ resource "aws_sqs_queue_policy" "dead_letters" {
 
 # Where this account owns the queue and nothing else sends to it, its policy is written here.
 resource "aws_sqs_queue_policy" "queue" {
-  count = var.queue_url == null ? 0 : 1
+  count = var.write_queue_policy ? 1 : 0
 
   queue_url = var.queue_url
   policy = jsonencode({

@@ -39,8 +39,19 @@ variable "queue_arn" {
   }
 }
 
+variable "write_queue_policy" {
+  description = "Whether the queue's policy is written here, as its only author. False: its owner adds the output queue_policy_statement."
+  type        = bool
+  default     = false
+}
+
 variable "queue_url" {
-  description = "The queue's URL, where this account owns the queue and its policy may be written here. Null: its owner adds the output queue_policy_statement."
+  description = "The queue's URL; needed where its policy is written here."
   type        = string
   default     = null
+
+  validation {
+    condition     = !var.write_queue_policy || var.queue_url != null
+    error_message = "queue_url must be given where write_queue_policy is true: the policy is written to that queue."
+  }
 }
