@@ -49,18 +49,19 @@ pub fn command_line() -> PathBuf {
     path.expect("cargo names the binary")
 }
 
-/// The zip with the release build of the bootstrap, as `docs/deploy.md` tells to make it.
+/// The zip with the release build of the bootstrap, made as `docs/deploy.md` tells; and what its maker says of it.
 ///
 /// # Panics
 /// Where it does not build.
-pub fn bootstrap() -> PathBuf {
-    let status = cargo()
+pub fn bootstrap() -> (PathBuf, String) {
+    let output = cargo()
         .args(["run", "--quiet", "--package", "tenantry-package"])
-        .stdout(Stdio::null())
-        .status()
+        .stderr(Stdio::inherit())
+        .output()
         .expect("cargo runs");
-    assert!(status.success(), "the bootstrap cannot be packaged");
+    assert!(output.status.success(), "the bootstrap cannot be packaged");
+    let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     let zip = target().join("lambda/bootstrap.zip");
-    assert!(zip.is_file(), "{} is not there", zip.display());
-    zip
+    assert!(zip.is_file(), "{} is not there: {said}", zip.display());
+    (zip, said)
 }

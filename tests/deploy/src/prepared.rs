@@ -11,6 +11,7 @@ use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tenantry_emulator::{Emulator, MINISTACK, Options};
 
 /// Where it is deployed.
@@ -49,6 +50,9 @@ pub struct Prepared {
 
 static PREPARED: OnceLock<Option<Prepared>> = OnceLock::new();
 
+/// Minutes are not spent twice on what has failed.
+static BEGUN: AtomicBool = AtomicBool::new(false);
+
 impl Prepared {
     /// The one of this process; `None` after it was said loudly what was not tried, and why.
     ///
@@ -60,6 +64,7 @@ impl Prepared {
     }
 
     fn prepare(what: &str) -> Option<Self> {
+        assert!(!BEGUN.swap(true, Ordering::SeqCst), "the stack could not be applied, as another case tells");
         let terraform = match Terraform::find() {
             Ok(terraform) => terraform,
             Err(missing) => {
@@ -73,9 +78,8 @@ impl Prepared {
         let command_line = build::command_line();
         stage.end();
         let stage = Stage::begin("build and zip the release bootstrap");
-        let zip = build::bootstrap();
-        let bytes = fs::metadata(&zip).expect("the zip").len();
-        stage.end_with(format_args!("{:.2} MB zipped", bytes as f64 / 1e6));
+        let (zip, said) = build::bootstrap();
+        stage.end_with(said);
 
         let copy = terraform.working_copy().expect("a copy of terraform/");
         write_subscriber(copy.root()).expect("a root module");

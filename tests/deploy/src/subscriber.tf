@@ -46,10 +46,11 @@ resource "aws_sqs_queue" "events" {
 module "subscriber" {
   source = "../../modules/subscriber"
 
-  name        = "crm-tenants"
-  description = "Knows who is a customer"
-  bus_name    = var.bus_name
-  queue_arn   = aws_sqs_queue.events.arn
-  queue_url   = aws_sqs_queue.events.url
-  pattern     = jsonencode({ source = ["tenantry"], "detail-type" = [{ prefix = "Tenant" }] })
+  name               = "crm-tenants"
+  description        = "Knows who is a customer"
+  bus_name           = var.bus_name
+  queue_arn          = aws_sqs_queue.events.arn
+  queue_url          = aws_sqs_queue.events.url
+  write_queue_policy = true
+  pattern            = jsonencode({ source = ["tenantry"], "detail-type" = [{ prefix = "Tenant" }] })
 }
