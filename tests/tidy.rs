@@ -72,6 +72,17 @@ fn arrows_point_one_way() {
         ("tenantry-package", &[]),
         ("tenantry-emulator", &[]),
         (
+            "tenantry-saga",
+            &[
+                "tenantry-app",
+                "tenantry-asl",
+                "tenantry-core",
+                "tenantry-definitions",
+                "tenantry-engine",
+                "tenantry-handlers",
+            ],
+        ),
+        (
             "tenantry-deploy",
             &[
                 "tenantry-aws",

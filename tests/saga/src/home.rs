@@ -1,16 +1,16 @@
-//! One home in memory, driven by hand on one thread: the ports are honest, the journal loses what was not synced, the
-//! clock moves only when nothing else does.
+//! One home, driven by hand on one thread: the ports are honest, the journal loses what was not synced, the clock moves
+//! only when nothing else does.
 
-use super::clean_slate;
-use super::faulty::{self, Fault, Faulty, Plan};
-use super::scenario::Scenario;
+use crate::clean_slate;
+use crate::faulty::{self, Fault, Faulty, InFlight, Plan};
+use crate::scenario::Scenario;
+use crate::world::World;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tenantry::invoker::LocalInvoker;
 use tenantry_app::Ports;
-use tenantry_app::testing::Memory;
 use tenantry_app::usecases::{
     Answer, App, NewService, NewTenant, Once, Principal, Registered, RegisteredService, Settings,
 };
@@ -18,14 +18,18 @@ use tenantry_app::workers::consume::{Handler, settle};
 use tenantry_app::workers::execution_status::ExecutionStatusWorker;
 use tenantry_app::workers::relay::Relay;
 use tenantry_app::workers::start::Starter;
-use tenantry_core::ports::{DataKeys, ExecutionStatus, KeyPurpose, OutgoingMessage, Queue, TaskTokens};
-use tenantry_core::{ExecutionId, OperationId, TenantId};
+use tenantry_core::keys::Key;
+use tenantry_core::ports::{
+    Commit, CommitError, EventFilter, ExecutionStatus, Item, KeyPurpose, OutgoingMessage, Page, PortError,
+    Query, Queue, Table, TaskTokens,
+};
+use tenantry_core::{BoxFuture, ExecutionId, OperationId, TenantId};
 use tenantry_engine::testing::{Crash, MemoryJournal, quiesce};
 use tenantry_engine::{Engine, EngineConfig};
 
 /// How an operation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     Succeeded,
     Compensated,
     Stuck,
@@ -33,17 +37,17 @@ pub enum Outcome {
 
 /// An end, in a form that two runs can be compared by.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct End {
-    pub outcome: Outcome,
-    pub tenant: String,
-    pub error: Option<String>,
-    pub stuck_at: Option<String>,
+pub(crate) struct End {
+    pub(crate) outcome: Outcome,
+    pub(crate) tenant: String,
+    pub(crate) error: Option<String>,
+    pub(crate) stuck_at: Option<String>,
     /// What a clean slate has not.
-    pub residue: BTreeMap<String, u64>,
+    pub(crate) residue: BTreeMap<String, u64>,
     /// The tenant's events, in order.
-    pub events: Vec<String>,
+    pub(crate) events: Vec<String>,
     /// How often each service really made and really undid something.
-    pub effects: BTreeMap<String, (u32, u32)>,
+    pub(crate) effects: BTreeMap<String, (u32, u32)>,
 }
 
 #[derive(Default)]
@@ -59,9 +63,11 @@ struct Begun {
     execution: ExecutionId,
 }
 
-pub struct Home<'a> {
+pub(crate) struct Home<'a, W> {
     scenario: &'a Scenario,
-    memory: Memory,
+    world: W,
+    commits: Arc<AtomicU64>,
+    in_flight: InFlight,
     journal: MemoryJournal,
     plan: Arc<Mutex<Plan>>,
     services: BTreeMap<String, Service>,
@@ -75,6 +81,8 @@ pub struct Home<'a> {
 
 /// Rounds without an end after which a run is judged to have none.
 const ROUNDS_MAX: u32 = 4_000;
+/// Pauses after which what is under way is not waited for any longer: it may wait for the clock itself.
+const PAUSES_MAX: u32 = 10_000;
 
 fn answer<T: serde::Serialize>(status: u16) -> fn(&T) -> Answer {
     match status {
@@ -88,11 +96,37 @@ fn rendered<T: serde::Serialize>(status: u16, value: &T) -> Answer {
     Answer { status, location: None, etag: None, body, replayed: false }
 }
 
-impl<'a> Home<'a> {
-    pub fn new(scenario: &'a Scenario) -> Self {
+/// A table that counts the commits that were made.
+struct Counted {
+    inner: Arc<dyn Table>,
+    commits: Arc<AtomicU64>,
+}
+
+impl Table for Counted {
+    fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Item>, PortError>> {
+        self.inner.get(key)
+    }
+
+    fn query(&self, query: Query) -> BoxFuture<'_, Result<Page, PortError>> {
+        self.inner.query(query)
+    }
+
+    fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<(), CommitError>> {
+        Box::pin(async move {
+            let made = self.inner.commit(commit).await;
+            self.commits.fetch_add(u64::from(made.is_ok()), Ordering::SeqCst);
+            made
+        })
+    }
+}
+
+impl<'a, W: World> Home<'a, W> {
+    pub(crate) fn new(scenario: &'a Scenario, world: W) -> Self {
         Self {
             scenario,
-            memory: Memory::new(),
+            world,
+            commits: Arc::default(),
+            in_flight: InFlight::default(),
             journal: MemoryJournal::default(),
             plan: Arc::default(),
             services: BTreeMap::new(),
@@ -105,32 +139,32 @@ impl<'a> Home<'a> {
         }
     }
 
-    pub fn fault(&mut self, state: &str, fault: Fault) {
+    pub(crate) fn fault(&mut self, state: &str, fault: Fault) {
         self.plan.lock().expect("no panic").faults.insert(state.to_owned(), fault);
     }
 
-    pub fn lift(&mut self, state: &str) {
+    pub(crate) fn lift(&mut self, state: &str) {
         self.plan.lock().expect("no panic").faults.remove(state);
     }
 
-    pub fn crash_at(&mut self, crash: Crash) {
+    pub(crate) fn crash_at(&mut self, crash: Crash) {
         self.journal.crash_at(crash);
     }
 
-    pub fn visited(&self) -> BTreeSet<String> {
+    pub(crate) fn visited(&self) -> BTreeSet<String> {
         self.plan.lock().expect("no panic").visited.clone()
     }
 
-    pub fn deaths(&self) -> u32 {
+    pub(crate) fn deaths(&self) -> u32 {
         self.deaths
     }
 
-    pub fn appends(&self) -> u64 {
+    pub(crate) fn appends(&self) -> u64 {
         self.appends_before + self.journal.appends()
     }
 
     /// Begins the scenario and drives it until its execution has ended and nothing is on its way.
-    pub async fn run_to_end(&mut self) -> End {
+    pub(crate) async fn run_to_end(&mut self) -> End {
         self.open().await;
         self.begin().await;
         self.drive().await;
@@ -138,7 +172,7 @@ impl<'a> Home<'a> {
     }
 
     /// Lets the execution that failed go on, and drives it to its end.
-    pub async fn redrive_to_end(&mut self) -> End {
+    pub(crate) async fn redrive_to_end(&mut self) -> End {
         let execution = self.begun.as_ref().expect("it was begun").execution.clone();
         self.announced = false;
         let app = self.app();
@@ -148,30 +182,31 @@ impl<'a> Home<'a> {
     }
 
     async fn open(&mut self) {
+        let mut ports = self.world.ports();
+        ports.table = Arc::new(Counted { inner: ports.table, commits: Arc::clone(&self.commits) });
         let steps = tenantry_handlers::Ctx {
-            table: self.memory.table.clone(),
-            vault: self.memory.vault.clone(),
-            data_keys: self.memory.data_keys.clone(),
-            clock: self.memory.clock.clone(),
-            ids: self.memory.ids.clone(),
-            catalogue: self.memory.catalogue.clone(),
+            table: ports.table.clone(),
+            vault: ports.vault.clone(),
+            data_keys: ports.data_keys.clone(),
+            clock: ports.clock.clone(),
+            ids: ports.ids.clone(),
+            catalogue: ports.catalogue.clone(),
             retry_bound: Arc::new(|_, _, _, _| None),
         };
-        let queues = self.memory.ports().queues;
-        let invoker = Faulty { inner: LocalInvoker::new(steps, queues), plan: Arc::clone(&self.plan) };
+        let inner = self.world.invoker(steps, ports.queues.clone());
+        let invoker = Faulty { inner, plan: Arc::clone(&self.plan), in_flight: self.in_flight.clone() };
         let workflow = &self.scenario.workflow;
         let config = EngineConfig::new(
             Arc::new(self.journal.clone()),
             Arc::new(invoker),
-            self.memory.clock.clone(),
-            self.memory.ids.clone(),
+            ports.clock.clone(),
+            ports.ids.clone(),
             vec![(workflow.name.clone(), workflow.text.clone())],
             [7; 32],
         );
         // A death may strike while the engine takes up its work.
-        let Some(opened) = alive(&self.journal, Engine::open(config)).await else { return };
+        let Some(opened) = self.alive(&self.journal, Engine::open(config)).await else { return };
         let engine = opened.expect("an engine");
-        let mut ports = self.memory.ports();
         ports.workflows = Arc::new(engine.clone());
         ports.task_tokens = Arc::new(engine.clone());
         self.engine = Some(engine);
@@ -227,34 +262,68 @@ impl<'a> Home<'a> {
     }
 
     async fn drive(&mut self) {
-        let mut mark = self.mark();
+        let mut mark = self.mark().await;
         for _ in 0..ROUNDS_MAX {
             if self.journal.crashed() {
                 self.die().await;
                 continue;
             }
             self.round().await;
-            quiesce().await;
+            self.settle().await;
             if self.journal.crashed() {
                 continue;
             }
-            let now = self.mark();
+            let now = self.mark().await;
             if now != mark {
                 mark = now;
             } else if self.ended().await {
                 return;
             } else {
-                self.memory.clock.advance(Duration::from_secs(5));
-                quiesce().await;
+                self.world.advance(Duration::from_secs(5));
+                self.settle().await;
             }
         }
         panic!("no end after {ROUNDS_MAX} rounds: {:?}", self.visited());
     }
 
     /// What changes with every step forward.
-    fn mark(&self) -> (u64, u64, usize) {
-        let queued = [&self.memory.operations, &self.memory.integrations, &self.memory.execution_status];
-        (self.memory.table.commits(), self.appends(), queued.iter().map(|queue| queue.bodies().len()).sum())
+    async fn mark(&self) -> (u64, u64, u64) {
+        let mut queued = 0;
+        if let Some(ports) = &self.ports {
+            for queue in
+                [&ports.queues.operations, &ports.queues.integrations, &ports.queues.execution_status]
+            {
+                queued += length(queue.as_ref()).await;
+            }
+        }
+        (self.commits.load(Ordering::SeqCst), self.appends(), queued)
+    }
+
+    /// Lets everything happen that happens without the clock.
+    async fn settle(&self) {
+        for _ in 0..PAUSES_MAX {
+            quiesce().await;
+            if self.in_flight.count() == 0 {
+                return;
+            }
+            self.world.pause().await;
+        }
+    }
+
+    /// What `work` comes to, or `None` where the process dies first: its journal answers nobody any more.
+    async fn alive<T>(&self, journal: &MemoryJournal, work: impl Future<Output = T>) -> Option<T> {
+        let death = async {
+            while !journal.crashed() {
+                self.world.pause().await;
+            }
+            // What was durable before the death may still be on its way back to its caller.
+            quiesce().await;
+        };
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = death => None,
+        }
     }
 
     /// The process dies, and another takes up what is durable.
@@ -264,7 +333,7 @@ impl<'a> Home<'a> {
         self.engine = None;
         self.ports = None;
         // Steps that were under way when it died may still end: nobody hears of it.
-        quiesce().await;
+        self.settle().await;
         self.journal = self.journal.reopen();
         self.open().await;
     }
@@ -273,18 +342,19 @@ impl<'a> Home<'a> {
     async fn round(&mut self) {
         let (Some(ports), journal) = (self.ports.clone(), self.journal.clone()) else { return };
         let relay = Relay::new(ports.clone(), Duration::from_secs(60));
-        if alive(&journal, relay.run_once()).await.is_none() {
+        if self.alive(&journal, relay.run_once()).await.is_none() {
             return;
         }
         self.announce().await;
         let starter = Starter::new(ports.clone());
         let status = ExecutionStatusWorker::new(ports.clone());
-        let operations = self.memory.operations.clone();
-        if alive(&journal, work(&ports, "operations", operations.as_ref(), &starter)).await.is_none() {
+        let hidden = self.world.visibility();
+        let operations = work(&ports, "operations", &starter, hidden);
+        if self.alive(&journal, operations).await.is_none() {
             return;
         }
-        let statuses = self.memory.execution_status.clone();
-        if alive(&journal, work(&ports, "execution-status", statuses.as_ref(), &status)).await.is_none() {
+        let statuses = work(&ports, "execution-status", &status, hidden);
+        if self.alive(&journal, statuses).await.is_none() {
             return;
         }
         self.serve(&journal).await;
@@ -306,13 +376,13 @@ impl<'a> Home<'a> {
             group: begun.tenant.to_string(),
             delay: Duration::ZERO,
         };
-        self.memory.execution_status.send(vec![message]).await.expect("a message");
+        self.ports().queues.execution_status.send(vec![message]).await.expect("a message");
     }
 
     /// The product services: each makes its thing once, and answers its token.
     async fn serve(&mut self, journal: &MemoryJournal) {
-        let queue = self.memory.integrations.clone();
-        let messages = queue.receive(10, Duration::from_secs(30), Duration::ZERO).await.expect("messages");
+        let queue = self.ports().queues.integrations;
+        let messages = queue.receive(10, self.world.visibility(), Duration::ZERO).await.expect("messages");
         for message in messages {
             let request: Value = serde_json::from_str(&message.body).expect("JSON");
             let text = |name: &str| request[name].as_str().expect("a text").to_owned();
@@ -335,7 +405,7 @@ impl<'a> Home<'a> {
                 }
             };
             // A token that is no longer waited for is no fault of the service's.
-            if alive(journal, answered).await.is_none() {
+            if self.alive(journal, answered).await.is_none() {
                 return;
             }
             queue.delete(&message.receipt).await.expect("a deletion");
@@ -346,7 +416,7 @@ impl<'a> Home<'a> {
         let Some(begun) = &self.begun else { return false };
         let described = self.ports().workflows.describe(&begun.execution).await;
         let closed = described.is_ok_and(|execution| execution.summary.status != ExecutionStatus::Running);
-        closed && self.announced && self.memory.execution_status.bodies().is_empty()
+        closed && self.announced && length(self.ports().queues.execution_status.as_ref()).await == 0
     }
 
     async fn judge(&self) -> End {
@@ -367,17 +437,19 @@ impl<'a> Home<'a> {
             .enumerate()
             .map(|(number, service)| (number.to_string(), service.held.len() as u32))
             .collect();
-        let mut events: Vec<(u64, String)> = self
-            .memory
-            .bus
-            .archive()
+        let ports = self.ports();
+        let archive = ports.bus.read(None, EventFilter::default(), 100).await.expect("the archive");
+        assert!(!archive.more, "more events than one tenant has");
+        let mut events: Vec<(u64, String)> = archive
+            .items
             .iter()
-            .map(|event| (event.sequence, event.detail_type.clone()))
+            .map(|archived| (archived.event.sequence, archived.event.detail_type.clone()))
             .collect();
         events.sort();
-        let mut residue = clean_slate::residue(&self.memory, &held);
-        // Keys lie beside the table.
-        if self.memory.data_keys.exists(&begun.tenant, KeyPurpose::Data).await.expect("an answer") {
+        let (items, references) = (self.world.items().await, self.world.references().await);
+        let mut residue = clean_slate::residue(&items, &references, &held);
+        // In memory, keys lie beside the table.
+        if ports.data_keys.exists(&begun.tenant, KeyPurpose::Data).await.expect("an answer") {
             residue.insert("data key".to_owned(), 1);
         }
         let text = |pointer: &str| operation.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
@@ -398,29 +470,20 @@ impl<'a> Home<'a> {
     }
 }
 
+/// Messages of a queue, hidden and delayed ones too.
+async fn length(queue: &dyn Queue) -> u64 {
+    let depth = queue.depth().await.expect("a depth");
+    depth.visible + depth.in_flight + depth.delayed
+}
+
 /// One receive of a queue, handled.
-async fn work(ports: &Ports, name: &str, queue: &dyn Queue, handler: &dyn Handler) {
-    let messages = queue.receive(10, Duration::from_secs(20), Duration::ZERO).await.expect("messages");
+async fn work(ports: &Ports, name: &str, handler: &dyn Handler, hidden: Duration) {
+    let queue = ports.queues.get(name).expect("a queue of that name").as_ref();
+    let messages = queue.receive(10, hidden, Duration::ZERO).await.expect("messages");
     for message in messages {
         match handler.handle(&message).await {
             Ok(disposition) => settle(ports, name, queue, &message, disposition).await.expect("settled"),
             Err(error) => panic!("{name}: {error}"),
         }
-    }
-}
-
-/// What `work` comes to, or `None` where the process dies first: its journal answers nobody any more.
-async fn alive<T>(journal: &MemoryJournal, work: impl Future<Output = T>) -> Option<T> {
-    let death = async {
-        while !journal.crashed() {
-            tokio::task::yield_now().await;
-        }
-        // What was durable before the death may still be on its way back to its caller.
-        quiesce().await;
-    };
-    tokio::select! {
-        biased;
-        done = work => Some(done),
-        () = death => None,
     }
 }

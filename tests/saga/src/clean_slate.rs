@@ -1,7 +1,6 @@
 //! What a run leaves in the store and at the services, in a form that two runs can be compared by.
 
 use std::collections::BTreeMap;
-use tenantry_app::testing::Memory;
 use tenantry_core::ports::Item;
 
 /// Rows that stay whatever happens: the tenant's record, its pointers, and what tells of its past.
@@ -21,7 +20,7 @@ const STAYS: &[&str] = &[
 ];
 
 /// Ids with nothing but their kind, so that runs can be compared.
-pub fn masked(text: &str) -> String {
+fn masked(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     'outer: while !rest.is_empty() {
@@ -48,17 +47,21 @@ fn stays(item: &Item) -> bool {
 }
 
 /// Everything that a clean slate has not: resources, claims, used capacity, keys, secrets, identities.
-pub fn residue(memory: &Memory, at_services: &BTreeMap<String, u32>) -> BTreeMap<String, u64> {
+pub(crate) fn residue(
+    items: &[Item],
+    references: &[String],
+    at_services: &BTreeMap<String, u32>,
+) -> BTreeMap<String, u64> {
     let mut found = BTreeMap::new();
-    for item in memory.table.dump() {
+    for item in items {
         let used = item.attributes.get("usedUnits").and_then(serde_json::Value::as_u64);
-        if stays(&item) || used == Some(0) {
+        if stays(item) || used == Some(0) {
             continue;
         }
         let name = masked(&format!("{} {}", item.key.pk(), item.key.sk()));
         *found.entry(name).or_default() += used.unwrap_or(1);
     }
-    for reference in memory.vault.references() {
+    for reference in references {
         // What the services and the subscriptions themselves need is not the tenant's.
         if reference.contains("tnt_") {
             *found.entry(masked(&format!("vault {reference}"))).or_default() += 1;

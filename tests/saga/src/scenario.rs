@@ -4,6 +4,7 @@ use tenantry_definitions::workflows::{self, Workflow};
 
 /// A workflow and the way into it.
 pub struct Scenario {
+    /// The workflow, as the engine runs it.
     pub workflow: Workflow,
     /// The forward Task whose effect ends the operation.
     pub last_forward: &'static str,
