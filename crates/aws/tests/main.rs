@@ -2,9 +2,12 @@
 
 mod bootstrap;
 mod canned;
+mod drift;
 mod functions;
 mod messaging;
 mod secrets;
 mod state_machines;
+mod proxy;
 mod store;
+mod store_faults;
 mod support;
