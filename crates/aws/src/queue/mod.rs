@@ -92,6 +92,11 @@ impl AwsQueue {
         Self { clients, calls, url: url.into() }
     }
 
+    /// Its address.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Sends one message that keeps an earlier id, so that a redriven message is the same one to whoever receives it.
     /// Where id and body together are too large, the message gets a new id: it must not be lost for its name.
     ///
