@@ -52,7 +52,7 @@ resource "aws_sqs_queue" "this" {
 }
 
 resource "aws_sqs_queue" "dead_letters" {
-  #checkov:skip=CKV2_AWS_73:as the queues that they serve
+  #checkov:skip=CKV2_AWS_73:SSE-SQS encrypts at rest, as for the queues that they serve
   for_each = local.dead_letter_queues
 
   name                      = "${var.context.prefix}-${each.key}-dead-letters"

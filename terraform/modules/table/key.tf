@@ -82,7 +82,7 @@ resource "aws_kms_alias" "this" {
 }
 
 resource "aws_kms_replica_key" "this" {
-  #checkov:skip=CKV_AWS_33:as the key that it is a replica of
+  #checkov:skip=CKV_AWS_33:the wildcard principal is bounded as that of the key that it is a replica of
   count    = length(local.replica_regions)
   provider = aws.replica
 

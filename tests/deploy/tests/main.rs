@@ -9,3 +9,4 @@ mod machines;
 mod permissions;
 mod poison;
 mod redelivery;
+mod terraform;

@@ -35,7 +35,8 @@ run "what_cannot_be_delivered_is_kept" {
 
 run "a_queue_of_ones_own_is_opened" {
   variables {
-    queue_url = "https://sqs/crm"
+    queue_url          = "https://sqs/crm"
+    write_queue_policy = true
   }
 
   assert {
@@ -72,6 +73,16 @@ run "refuses_what_is_no_queue" {
   }
 
   expect_failures = [var.queue_arn]
+}
+
+run "refuses_to_write_a_policy_to_nowhere" {
+  command = plan
+
+  variables {
+    write_queue_policy = true
+  }
+
+  expect_failures = [var.queue_url]
 }
 
 run "refuses_a_name_that_no_rule_can_have" {
