@@ -62,7 +62,7 @@ fn refused(message: String) -> PortError {
 
 /// Whole seconds, never fewer than asked for.
 fn seconds_up(duration: Duration) -> u64 {
-    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
 }
 
 fn visibility_seconds(visibility: Duration) -> Result<i32, PortError> {
