@@ -85,12 +85,13 @@ fn arrows_point_one_way() {
         (
             "tenantry-deploy",
             &[
+                "tenantry-app",
                 "tenantry-aws",
                 "tenantry-core",
-                "tenantry-definitions",
                 "tenantry-emulator",
-                "tenantry-handlers",
+                "tenantry-events",
                 "tenantry-scenarios",
+                "tenantry-system",
             ],
         ),
         ("tenantry-events", &["tenantry-core"]),

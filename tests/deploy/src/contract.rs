@@ -1,7 +1,6 @@
 //! `terraform/generated/functions.json`: what each function may do, and an invocation that does it.
 
 use crate::build;
-use crate::stack::Stack;
 use serde_json::Value;
 
 /// The file.
@@ -76,18 +75,23 @@ impl Contract {
         given.expect("a list").iter().map(|one| one.as_str().expect("a text")).collect()
     }
 
-    /// The payload of an example, for this stack.
+    /// Whether a function is a step of a workflow.
+    pub fn is_step(&self, function: &str) -> bool {
+        self.0["functions"][function]["kind"] == "step"
+    }
+
+    /// The payload of an example, with `meaning` in the place of each `${…}`.
     ///
     /// # Panics
-    /// Where it names what the stack has not.
-    pub fn event(&self, function: &str, example: &str, stack: &Stack) -> Value {
+    /// Where there is no such example.
+    pub fn event(&self, function: &str, example: &str, meaning: &dyn Fn(&str) -> String) -> Value {
         let mut event = self.0["functions"][function]["examples"][example]["event"].clone();
         assert!(!event.is_null(), "{function} has no example {example}");
-        fill(&mut event, stack);
+        fill(&mut event, meaning);
         event
     }
 
-    /// The rows of a seed, as DynamoDB takes them.
+    /// The entries of a seed.
     ///
     /// # Panics
     /// Where there is no such seed.
@@ -96,21 +100,16 @@ impl Contract {
     }
 }
 
-/// Puts ARNs in the place of symbols.
-fn fill(value: &mut Value, stack: &Stack) {
+fn fill(value: &mut Value, meaning: &dyn Fn(&str) -> String) {
     match value {
         Value::String(text) => {
             while let Some((before, rest)) = text.split_once("${") {
                 let (symbol, after) = rest.split_once('}').unwrap_or_else(|| panic!("{text}: no end"));
-                let meant = match symbol {
-                    "region" => stack.output("/region").to_owned(),
-                    symbol => stack.resources(symbol)[0].clone(),
-                };
-                *text = format!("{before}{meant}{after}");
+                *text = format!("{before}{}{after}", meaning(symbol));
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| fill(item, stack)),
-        Value::Object(fields) => fields.values_mut().for_each(|field| fill(field, stack)),
+        Value::Array(items) => items.iter_mut().for_each(|item| fill(item, meaning)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| fill(field, meaning)),
         _ => {}
     }
 }

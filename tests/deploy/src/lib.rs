@@ -12,6 +12,7 @@ pub mod inventory;
 pub mod policies;
 pub mod prepared;
 pub mod report;
+pub mod seeds;
 pub mod serve;
 pub mod stack;
 pub mod terraform;

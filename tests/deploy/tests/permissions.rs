@@ -3,10 +3,12 @@
 use serde_json::{Value, json};
 use std::time::Instant;
 use tenantry_deploy::aws::Invocation;
+use tenantry_deploy::code;
 use tenantry_deploy::contract::{Contract, Use};
 use tenantry_deploy::policies::without;
 use tenantry_deploy::report::{Stage, say};
-use tenantry_deploy::stack::{Row, Stack};
+use tenantry_deploy::seeds::Seeds;
+use tenantry_deploy::stack::Stack;
 use tenantry_scenarios::{all, run, until};
 
 /// All of them are to take at most this long.
@@ -26,16 +28,22 @@ async fn everything_works_with_permissions_and_each_one_is_missed_when_it_is_gon
     stack.stop_schedules().await;
     stack.set_mappings(false).await;
     let contract = Contract::read();
+    let seeds = Seeds::of(&stack).await;
+    let world =
+        World { stack: &stack, contract: &contract, seeds: &seeds, admin_token: control_plane.token() };
     let (began, mut count, mut faults) = (Instant::now(), 0, Vec::new());
     for function in contract.functions() {
-        let case = Case::of(&stack, &contract, function).await;
+        if !contract.is_step(function) {
+            // An execution that an example starts is to stand still at its first step.
+            world.hold_executions().await;
+        }
+        let case = Case::of(&world, function).await;
         let uses: Vec<Use> = contract.uses(function).into_iter().filter(|one| one.via == "call").collect();
         for example in contract.examples(function) {
-            let before = case.prepare(example).await;
             let reached = uses.iter().filter(|one| one.reached_by == example);
             for missing in reached {
                 count += 1;
-                let answered = case.invoke_without(missing, example, &before).await;
+                let answered = case.invoke_without(missing, example).await;
                 if !is_refusal(&answered, &missing.action) {
                     faults.push(format!(
                         "{function} works without {} on {} (example {example}): {answered:#?}",
@@ -44,7 +52,7 @@ async fn everything_works_with_permissions_and_each_one_is_missed_when_it_is_gon
                 }
             }
             // With all of them nothing is refused: it was the missing one that was seen, and the list is complete.
-            let answered = case.invoke(example, &before).await;
+            let answered = case.invoke(example).await;
             if let Some(refusal) = refused(&answered) {
                 faults.push(format!("{function} is refused what it needs (example {example}): {refusal}"));
             }
@@ -62,89 +70,43 @@ async fn everything_works_with_permissions_and_each_one_is_missed_when_it_is_gon
     assert!(seconds < SECONDS_MAX, "it took {seconds:.0} s");
 }
 
-/// One function, its role, and what its examples need.
-struct Case<'a> {
+/// The deployment, in which nothing happens by itself.
+struct World<'a> {
     stack: &'a Stack,
     contract: &'a Contract,
-    function: &'a str,
-    role: String,
-    policy: (String, Value),
+    seeds: &'a Seeds<'a>,
+    admin_token: &'a str,
 }
 
-impl<'a> Case<'a> {
-    async fn of(stack: &'a Stack, contract: &'a Contract, function: &'a str) -> Self {
-        let role = stack.output(&format!("/function_roles/{function}")).to_owned();
-        let names =
-            stack.aws.list("iam", "list_role_policies", json!({"RoleName": role}), "PolicyNames").await;
-        let [name] = names.as_slice() else { panic!("{role} has the policies {names:?}") };
-        let which = json!({"RoleName": role, "PolicyName": name});
-        let document = stack.aws.must("iam", "get_role_policy", which).await["PolicyDocument"].take();
-        let policy = (name.as_str().expect("a name").to_owned(), document);
-        Self { stack, contract, function, role, policy }
+impl World<'_> {
+    async fn hold_executions(&self) {
+        let folder = tempfile::tempdir().expect("a folder");
+        self.stack.deploy("validate_tenant", &code::always_dies(self.stack, folder.path())).await;
     }
 
-    /// Brings about what must be there before the example, and answers the table's rows of then.
-    async fn prepare(&self, example: &str) -> Vec<Row> {
-        self.fill(&[]).await;
-        for given in self.contract.given(self.function, example) {
-            match given.split_once('/') {
-                Some(("rows", seed)) => {
-                    for row in self.contract.seed(seed) {
-                        let put = json!({"TableName": self.stack.output("/table"), "Item": row});
-                        self.stack.aws.must("dynamodb", "put_item", put).await;
-                    }
-                }
-                Some(("run", other)) => {
-                    let event = self.contract.event(other, "run", self.stack);
-                    let answered =
-                        self.stack.aws.invoke(&self.stack.function(other), Some("live"), &event).await;
-                    assert!(!answered.failed, "{} {example}: {given}: {answered:#?}", self.function);
-                }
-                _ => panic!("{} {example}: given {given}", self.function),
-            }
-        }
-        self.stack.rows().await
+    async fn invoke(&self, function: &str, example: &str, task_token: &str) -> Invocation {
+        let meaning = |symbol: &str| match symbol {
+            "region" => self.stack.output("/region").to_owned(),
+            "adminToken" => self.admin_token.to_owned(),
+            "taskToken" => task_token.to_owned(),
+            "api" => "arn:aws:execute-api:eu-central-1:000000000000:api".to_owned(),
+            symbol => self.stack.resources(symbol)[0].clone(),
+        };
+        let event = self.contract.event(function, example, &meaning);
+        // It remembers keys and tokens for a while.
+        self.stack.forget(function).await;
+        self.stack.aws.invoke(&self.stack.function(function), Some("live"), &event).await
     }
 
-    /// Empties the table, and puts these rows into it.
-    async fn fill(&self, rows: &[Row]) {
+    async fn empty_table(&self) {
         let (aws, table) = (&self.stack.aws, self.stack.output("/table"));
         for row in self.stack.rows().await {
             let key = json!({"pk": row["pk"], "sk": row["sk"]});
             aws.must("dynamodb", "delete_item", json!({"TableName": table, "Key": key})).await;
         }
-        for row in rows {
-            aws.must("dynamodb", "put_item", json!({"TableName": table, "Item": row})).await;
-        }
     }
 
-    /// Invokes the example on those rows, in a process that remembers nothing.
-    async fn invoke(&self, example: &str, before: &[Row]) -> Invocation {
-        self.fill(before).await;
-        self.stack.forget(self.function).await;
-        let event = self.contract.event(self.function, example, self.stack);
-        let answered = self.stack.aws.invoke(&self.stack.function(self.function), Some("live"), &event).await;
-        self.stop_executions().await;
-        answered
-    }
-
-    async fn invoke_without(&self, missing: &Use, example: &str, before: &[Row]) -> Invocation {
-        let less = without(&self.policy.1, &missing.action, &self.stack.resources(&missing.symbol));
-        assert_ne!(less, self.policy.1, "{}: the role has no {missing:?}", self.function);
-        self.put_policy(&less).await;
-        let answered = self.invoke(example, before).await;
-        self.put_policy(&self.policy.1).await;
-        answered
-    }
-
-    async fn put_policy(&self, document: &Value) {
-        let put = json!({
-            "RoleName": self.role, "PolicyName": self.policy.0, "PolicyDocument": document.to_string()
-        });
-        self.stack.aws.must("iam", "put_role_policy", put).await;
-    }
-
-    /// What an invocation has started goes on by itself, and would change the rows of the next one.
+    /// What an invocation has started would change the rows of the next one.
     async fn stop_executions(&self) {
         let machines = self.stack.prepared.outputs["state_machines"].as_object().expect("state machines");
         for alias in machines.values() {
@@ -165,6 +127,75 @@ impl<'a> Case<'a> {
             })
             .await;
         }
+    }
+}
+
+/// One function, and its role.
+struct Case<'a> {
+    world: &'a World<'a>,
+    function: &'a str,
+    role: String,
+    policy: (String, Value),
+}
+
+impl<'a> Case<'a> {
+    async fn of(world: &'a World<'a>, function: &'a str) -> Self {
+        let stack = world.stack;
+        let role = stack.output(&format!("/function_roles/{function}")).to_owned();
+        let names =
+            stack.aws.list("iam", "list_role_policies", json!({"RoleName": role}), "PolicyNames").await;
+        let [name] = names.as_slice() else { panic!("{role} has the policies {names:?}") };
+        let which = json!({"RoleName": role, "PolicyName": name});
+        let document = stack.aws.must("iam", "get_role_policy", which).await["PolicyDocument"].take();
+        let policy = (name.as_str().expect("a name").to_owned(), document);
+        Self { world, function, role, policy }
+    }
+
+    /// Brings about what must be there before the example, in an empty table.
+    async fn prepare(&self, example: &str, task_token: &str) {
+        let World { contract, seeds, .. } = self.world;
+        self.world.stop_executions().await;
+        self.world.empty_table().await;
+        for given in contract.given(self.function, example) {
+            match given.split_once('/') {
+                Some(("rows", seed)) => {
+                    for entry in contract.seed(seed) {
+                        seeds.put(entry, task_token).await;
+                    }
+                }
+                Some(("run", other)) => {
+                    let answered = self.world.invoke(other, "run", task_token).await;
+                    assert!(!answered.failed, "{} {example}: {given}: {answered:#?}", self.function);
+                }
+                _ => panic!("{} {example}: given {given}", self.function),
+            }
+        }
+    }
+
+    /// Invokes the example, with everything there that it needs but what its role lacks.
+    async fn invoke(&self, example: &str) -> Invocation {
+        let task_token = self.world.seeds.task_token().await;
+        self.prepare(example, &task_token).await;
+        self.world.invoke(self.function, example, &task_token).await
+    }
+
+    /// The same without one right; the preparation still has it.
+    async fn invoke_without(&self, missing: &Use, example: &str) -> Invocation {
+        let less = without(&self.policy.1, &missing.action, &self.world.stack.resources(&missing.symbol));
+        assert_ne!(less, self.policy.1, "{}: the role has no {missing:?}", self.function);
+        let task_token = self.world.seeds.task_token().await;
+        self.prepare(example, &task_token).await;
+        self.put_policy(&less).await;
+        let answered = self.world.invoke(self.function, example, &task_token).await;
+        self.put_policy(&self.policy.1).await;
+        answered
+    }
+
+    async fn put_policy(&self, document: &Value) {
+        let put = json!({
+            "RoleName": self.role, "PolicyName": self.policy.0, "PolicyDocument": document.to_string()
+        });
+        self.world.stack.aws.must("iam", "put_role_policy", put).await;
     }
 }
 

@@ -30,6 +30,11 @@ impl ControlPlane {
         &self.base
     }
 
+    /// The administrator's token.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// Sends a request with the administrator's token; the status and the JSON of the answer.
     ///
     /// # Panics
