@@ -94,7 +94,7 @@ impl AwsBlobs {
             // Bytes in memory can always be shared by another attempt.
             request.body(ByteStream::new(body.try_clone().unwrap_or_else(SdkBody::taken))).send()
         };
-        let sent = self.calls.send(Repeat::Safe, put).await;
+        let sent = Box::pin(self.calls.send(Repeat::Safe, put)).await;
         sent.map(drop).map_err(|error| self.failed("put", &error))
     }
 

@@ -30,8 +30,13 @@ pub(crate) fn clients(facts: &Facts) -> Arc<Clients> {
 
 /// Calls by the system's time and chance.
 pub(crate) fn calls() -> Calls {
+    calls_within(DEADLINE)
+}
+
+/// Calls that are tried again for so long.
+pub(crate) fn calls_within(deadline: Duration) -> Calls {
     let ids = SystemIds::new().expect("the system gives random bytes");
-    Calls::new(Arc::new(SystemClock), Arc::new(ids), DEADLINE)
+    Calls::new(Arc::new(SystemClock), Arc::new(ids), deadline)
 }
 
 /// A name that nothing else in this emulator has: `<what>-<number>`.

@@ -105,8 +105,9 @@ mod tests {
             let stored = stored(&name);
             prop_assert!(!stored.is_empty() && !is_own(&stored) && stored != MADE);
             prop_assert_eq!(attribute(&stored), Some(name.as_str()));
-            prop_assert!(!member(&name).is_empty());
-            prop_assert_eq!(member_of(&member(&name)), name.as_str());
+            let member = member(&name);
+            prop_assert!(!member.is_empty());
+            prop_assert_eq!(member_of(&member), name.as_str());
         }
     }
 
