@@ -74,6 +74,14 @@ fn row_of(reference: &str) -> Row {
     }
 }
 
+fn system_key() -> Place<'static> {
+    Place {
+        row: Key::system_key(SYSTEM_KEY_PURPOSE),
+        context: &[("purpose", SYSTEM_KEY_PURPOSE)],
+        what: "key of the vault".to_owned(),
+    }
+}
+
 fn missing(reference: &str) -> PortError {
     PortError::NotFound { port: PORT, what: format!("secret {reference}") }
 }
@@ -92,18 +100,19 @@ impl AwsVault {
         Self { clients, data_keys, table, prefix: prefix.to_owned() }
     }
 
-    /// The key that seals the row now; `None` where the tenant has none.
+    /// The key that seals the row now; `None` where there is none.
     async fn key_of(&self, row: &Row) -> Result<Option<CurrentKey>, PortError> {
         match &row.tenant {
             Some(tenant) => self.data_keys.find(tenant, KeyPurpose::Data).await,
-            None => {
-                let place = Place {
-                    row: Key::system_key(SYSTEM_KEY_PURPOSE),
-                    context: &[("purpose", SYSTEM_KEY_PURPOSE)],
-                    what: "key of the vault".to_owned(),
-                };
-                self.data_keys.keyring().find_or_make(&place).await.map(Some)
-            }
+            None => self.data_keys.keyring().find(&system_key()).await,
+        }
+    }
+
+    /// The key to seal the row with. A tenant's is made by its provisioning alone, the deployment's at its first use.
+    async fn key_for(&self, row: &Row, reference: &str) -> Result<CurrentKey, PortError> {
+        match row.tenant {
+            Some(_) => self.key_of(row).await?.ok_or_else(|| no_key(row, reference)),
+            None => self.data_keys.keyring().find_or_make(&system_key()).await,
         }
     }
 
@@ -140,7 +149,7 @@ impl AwsVault {
 
     async fn store_row(&self, reference: &str, secret: Secret) -> Result<(), PortError> {
         let row = row_of(reference);
-        let current = self.key_of(&row).await?.ok_or_else(|| no_key(&row, reference))?;
+        let current = self.key_for(&row, reference).await?;
         for _ in 0..RACES_MAX {
             let kept = self.kept(&row, reference).await?;
             // What a destroyed key sealed is gone for good, though its row was left behind.

@@ -151,6 +151,8 @@ async fn a_row_opens_under_its_own_reference_alone() {
     let (table, kms) = (memory_table(), kms_key(&aws).await);
     let keys = data_keys(&aws, &table, &kms);
     let vault = vault(&aws, &keys, &table, "unused");
+    assert!(is_not_found(&vault.resolve("services/a/signing").await));
+    assert!(table.get(&Key::system_key("vault")).await.unwrap().is_none(), "a read makes no key");
     vault.store("services/a/signing", Secret::new("a's")).await.unwrap();
     let row = table.get(&Key::secret("services/a/signing")).await.unwrap().unwrap();
     let copy = Item::new(Key::secret("services/b/signing"), row.attributes);

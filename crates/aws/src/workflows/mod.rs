@@ -89,7 +89,8 @@ impl Workflows for AwsWorkflows {
     }
 
     /// Step Functions lists executions by machine; a tenant's are found by its operations. Lists may be some seconds
-    /// behind, and a page deep in a long list reads what stands before it, a thousand executions at ten calls.
+    /// behind. A page deep in a long list reads what stands before it, unless this process did a short while ago: five
+    /// calls a thousand executions.
     fn list(
         &self,
         filter: ExecutionFilter,

@@ -152,7 +152,7 @@ mod tests {
         #[test]
         fn no_wrapping_lets_a_token_through(wraps in prop::collection::vec(0u8..3, 0..12), name in "[a-z]{1,8}") {
             let token = token();
-            let mut value = json!({ name: token.clone() });
+            let mut value = json!({ name: &token });
             for wrap in wraps {
                 value = match wrap {
                     0 => json!(value.to_string()),

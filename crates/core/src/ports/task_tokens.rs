@@ -10,10 +10,11 @@ pub enum TaskTokenError {
     /// Never issued (Step Functions: `InvalidToken`).
     #[error("the task token is not one of ours")]
     Invalid,
-    /// Answered before (Step Functions: `TaskTimedOut`).
+    /// Answered before, where the home can tell (Step Functions: `TaskTimedOut`).
     #[error("the task token was already answered")]
     Used,
-    /// The task timed out, was stopped, or its execution has ended (Step Functions: `TaskTimedOut`).
+    /// The task timed out, was stopped, or its execution has ended (Step Functions: `TaskTimedOut`, which is also that of
+    /// a token that was answered before).
     #[error("the task no longer waits for this token: {0}")]
     Expired(String),
     /// The output is over [`crate::limits::PAYLOAD_BYTES_MAX`].

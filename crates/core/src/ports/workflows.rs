@@ -62,7 +62,8 @@ impl ExecutionStatus {
 /// What a start came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartOutcome {
-    /// It was started now.
+    /// It was started now. Also where it runs already with the same input, in a home that does not tell (Step
+    /// Functions answers such a start as it answered the first).
     Started,
     /// It runs already, with the same input.
     AlreadyRunning,
