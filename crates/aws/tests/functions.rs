@@ -19,7 +19,7 @@ use tenantry_app::Ports;
 use tenantry_app::testing::Memory;
 use tenantry_aws::functions::{self, Use};
 
-/// A home in memory with the plans and cells of this build.
+/// A home in memory with the plans and cells of this build, and what AWS's home keeps in its table.
 struct MemoryHome {
     memory: Memory,
     ports: Ports,
@@ -38,7 +38,7 @@ impl MemoryHome {
     fn new() -> Self {
         let memory = Memory::new();
         let catalogue = Arc::new(tenantry_definitions::catalogue().unwrap());
-        let ports = Ports { catalogue, ..memory.ports() };
+        let ports = recorder::as_on_aws(Ports { catalogue, ..memory.ports() });
         Self { memory, ports }
     }
 

@@ -118,29 +118,12 @@ pub fn grants(used: Use) -> Vec<Grant> {
         Use::QueueDepth(queue) => on_queue("sqs:GetQueueAttributes", queue),
         Use::SharedSecretStore => sealed(&[GET, PUT], &[DATA_KEY, DECRYPT]),
         Use::SharedSecretResolve => sealed(&[GET], &[DECRYPT]),
-        Use::BusPublish => {
-            let mut all = on_table(&[GET, QUERY, PUT]);
-            all.push(Grant::of("events:PutEvents", Resource::Bus));
-            all.extend(on_queue("sqs:SendMessage", "webhooks"));
-            all
-        }
-        Use::BusPutRule => on_table(&[PUT, UPDATE]),
-        Use::BusDeleteRule => on_table(&[UPDATE, DELETE]),
-        Use::BusRead => on_table(&[QUERY]),
-        Use::BusReplay => {
-            let mut all = on_table(&[GET, QUERY]);
-            all.extend(on_queue("sqs:SendMessage", "webhooks"));
-            all
-        }
-        Use::DeadLetterBury => sealed(&[GET, PUT], &[DATA_KEY, DECRYPT]),
-        Use::DeadLetterList => on_table(&[QUERY]),
-        Use::DeadLetterRead => sealed(&[GET], &[DECRYPT]),
+        Use::EventsPut => vec![Grant::of("events:PutEvents", Resource::Bus)],
         Use::DeadLetterRedrive(queue) => {
-            let mut all = sealed(&[GET, DELETE], &[DECRYPT]);
+            let mut all = sealed(&[GET, PUT, DELETE], &[DECRYPT]);
             all.extend(on_queue("sqs:SendMessage", queue));
             all
         }
-        Use::DeadLetterRemove => on_table(&[GET, DELETE]),
         Use::ExecutionStart => on_state_machines("states:StartExecution"),
         Use::ExecutionStartAgain => on_executions("states:DescribeExecution"),
         Use::ExecutionList => {
@@ -177,7 +160,7 @@ pub fn key_purposes(used: Use) -> &'static [&'static str] {
         Use::Port(Access::KeyCreate | Access::KeySeal | Access::KeyOpen) => &["data", "records"],
         Use::Port(Access::SecretStore | Access::SecretResolve | Access::SecretRotate) => &["data"],
         Use::SharedSecretStore | Use::SharedSecretResolve => &["vault"],
-        Use::DeadLetterBury | Use::DeadLetterRead | Use::DeadLetterRedrive(_) => &["records", "vault"],
+        Use::DeadLetterRedrive(_) => &["records"],
         _ => &[],
     }
 }

@@ -22,26 +22,10 @@ pub enum Use {
     QueueExtend(&'static str),
     /// Looks how full a queue is.
     QueueDepth(&'static str),
-    /// Publishes events, archives them and wakes the webhooks.
-    BusPublish,
-    /// Makes or replaces a rule.
-    BusPutRule,
-    /// Removes a rule.
-    BusDeleteRule,
-    /// Reads the archive.
-    BusRead,
-    /// Wakes the webhooks again for what is in the archive.
-    BusReplay,
-    /// Writes a dead letter down.
-    DeadLetterBury,
-    /// Lists dead letters, none there.
-    DeadLetterList,
-    /// Shows a dead letter, or some.
-    DeadLetterRead,
+    /// Puts events onto the bus of EventBridge. Its archive and its rules are rows of the table.
+    EventsPut,
     /// Puts a dead letter back into that queue, as it was or edited.
     DeadLetterRedrive(&'static str),
-    /// Forgets a dead letter.
-    DeadLetterRemove,
     /// Starts an execution.
     ExecutionStart,
     /// Looks at the execution that has the name already.

@@ -1,7 +1,7 @@
 //! Invocations that reach what a function is allowed: the payloads as Lambda is given them, and what must be there
 //! before.
 
-use super::seeds::{EXECUTION, MESSAGE, OPERATION, SERVICE, SUBSCRIPTION, TENANT};
+use super::seeds::{EXECUTION, MESSAGE, OPERATION, SERVICE, SQS_MESSAGE, SUBSCRIPTION, TENANT};
 use serde_json::{Value, json};
 use tenantry_core::ports::Queues;
 use tenantry_handlers::REGISTRY;
@@ -87,7 +87,7 @@ fn message(queue: &str, body: &str) -> Value {
     let symbol =
         queue.strip_prefix("deadLetterQueue/").map_or_else(|| format!("queue/{queue}"), |_| queue.to_owned());
     json!({"Records": [{
-        "messageId": "059f36b4-87a3-44ab-83d2-661975830a7d",
+        "messageId": SQS_MESSAGE,
         "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
         "body": body,
         "attributes": {
@@ -144,12 +144,22 @@ fn workers() -> Vec<Example> {
         malformed("execution_status", "execution-status"),
         example("dead_letters", "run", &[], message("deadLetterQueue/operations", "poison")),
     ];
-    all.push(example(
-        "dead_letters",
-        "again",
-        &["rows/deadLetters"],
-        message("deadLetterQueue/operations", "poison"),
-    ));
+    // What died before and was being redriven dies again: the tenant's key is there, and the earlier death is forgotten.
+    let died_again = |function, queue| {
+        example(
+            function,
+            "diedAgain",
+            &["rows/recordsKey", "rows/claimedDeadLetters"],
+            message(queue, "poison"),
+        )
+    };
+    all.extend([
+        died_again("operations", "operations"),
+        died_again("integrations", "integrations"),
+        died_again("webhooks", "webhooks"),
+        died_again("execution_status", "execution-status"),
+        died_again("dead_letters", "deadLetterQueue/operations"),
+    ]);
     all
 }
 

@@ -8,13 +8,15 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tenantry_app::Ports;
+use tenantry_aws::bus::{AwsBus, Publisher};
+use tenantry_aws::dead_letters::AwsDeadLetters;
 use tenantry_aws::functions::Use;
 use tenantry_core::keys::Key;
 use tenantry_core::ports::{
-    Bus, BusEvent, BusPage, Commit, CommitError, DataKeys, DeadLetter, DeadLetterPage, DeadLetters,
-    EventFilter, Execution, ExecutionFilter, ExecutionPage, HistoryPage, Item, KeyPurpose, Message,
-    OutgoingMessage, Page, PortError, Query, QueryRange, Queue, QueueDepth, Queues, Replay, Rule, Secret,
-    StartOutcome, Table, TaskTokenError, TaskTokens, Vault, WorkflowError, Workflows,
+    BusEvent, Commit, CommitError, DataKeys, DeadLetter, DeadLetterPage, DeadLetters, Execution,
+    ExecutionFilter, ExecutionPage, HistoryPage, Item, KeyPurpose, Message, OutgoingMessage, Page, PortError,
+    Query, QueryRange, Queue, QueueDepth, Queues, Secret, StartOutcome, Table, TaskTokenError, TaskTokens,
+    Vault, WorkflowError, Workflows,
 };
 use tenantry_core::{BoxFuture, ExecutionId, MessageId, SubscriptionId, TenantId};
 use tenantry_handlers::Access;
@@ -65,15 +67,13 @@ pub(crate) fn recorded(ports: &Ports) -> (Ports, Arc<Log>) {
     let recorded = Ports {
         table: Arc::new(Recorded { port: ports.table.clone(), log: log.clone() }),
         queues,
-        dead_letters: Arc::new(Recorded { port: ports.dead_letters.clone(), log: log.clone() }),
-        bus: Arc::new(Recorded { port: ports.bus.clone(), log: log.clone() }),
         workflows: Arc::new(Recorded { port: ports.workflows.clone(), log: log.clone() }),
         task_tokens: Arc::new(Recorded { port: ports.task_tokens.clone(), log: log.clone() }),
         vault: Arc::new(Recorded { port: ports.vault.clone(), log: log.clone() }),
         data_keys: Arc::new(Recorded { port: ports.data_keys.clone(), log: log.clone() }),
         ..ports.clone()
     };
-    (recorded, log)
+    (over(recorded, &log), log)
 }
 
 struct Recorded<P: ?Sized> {
@@ -248,9 +248,14 @@ impl Queue for RecordedQueue {
     }
 }
 
-impl DeadLetters for Recorded<dyn DeadLetters> {
+/// The dead letters of AWS, over the recorded ports; only the queue to which one is redriven is not recorded.
+struct RecordedLetters {
+    port: AwsDeadLetters,
+    log: Arc<Log>,
+}
+
+impl DeadLetters for RecordedLetters {
     fn bury(&self, letter: DeadLetter) -> BoxFuture<'_, Result<(), PortError>> {
-        self.log.note(Use::DeadLetterBury);
         self.port.bury(letter)
     }
 
@@ -260,14 +265,7 @@ impl DeadLetters for Recorded<dyn DeadLetters> {
         after: Option<String>,
         limit: usize,
     ) -> BoxFuture<'a, Result<DeadLetterPage, PortError>> {
-        Box::pin(async move {
-            self.log.note(Use::DeadLetterList);
-            let page = self.port.list(queue, after, limit).await?;
-            if !page.items.is_empty() {
-                self.log.note(Use::DeadLetterRead);
-            }
-            Ok(page)
-        })
+        self.port.list(queue, after, limit)
     }
 
     fn get<'a>(
@@ -275,27 +273,24 @@ impl DeadLetters for Recorded<dyn DeadLetters> {
         queue: &'a str,
         id: &'a MessageId,
     ) -> BoxFuture<'a, Result<Option<DeadLetter>, PortError>> {
-        self.log.note(Use::DeadLetterRead);
         self.port.get(queue, id)
     }
 
     fn redrive<'a>(&'a self, queue: &'a str, id: &'a MessageId) -> BoxFuture<'a, Result<bool, PortError>> {
         self.log.note(Use::DeadLetterRedrive(known(queue)));
-        self.port.redrive(queue, id)
+        self.port.purge(queue, id)
     }
 
     fn edit<'a>(
         &'a self,
         queue: &'a str,
-        id: &'a MessageId,
-        body: String,
+        _id: &'a MessageId,
+        _body: String,
     ) -> BoxFuture<'a, Result<Option<MessageId>, PortError>> {
-        self.log.note(Use::DeadLetterRedrive(known(queue)));
-        self.port.edit(queue, id, body)
+        panic!("no function edits a dead letter of {queue}")
     }
 
     fn purge<'a>(&'a self, queue: &'a str, id: &'a MessageId) -> BoxFuture<'a, Result<bool, PortError>> {
-        self.log.note(Use::DeadLetterRemove);
         self.port.purge(queue, id)
     }
 }
@@ -307,40 +302,25 @@ fn known(queue: &str) -> &'static str {
         .unwrap_or_else(|| panic!("there is no queue {queue}"))
 }
 
-impl Bus for Recorded<dyn Bus> {
-    fn publish(&self, events: Vec<BusEvent>) -> BoxFuture<'_, Result<(), PortError>> {
-        self.log.note(Use::BusPublish);
-        self.port.publish(events)
+impl Publisher for Log {
+    fn put<'a>(&'a self, _events: &'a [BusEvent]) -> BoxFuture<'a, Result<(), PortError>> {
+        self.note(Use::EventsPut);
+        Box::pin(async { Ok(()) })
     }
+}
 
-    fn put_rule(&self, rule: Rule) -> BoxFuture<'_, Result<(), PortError>> {
-        self.log.note(Use::BusPutRule);
-        self.port.put_rule(rule)
-    }
+/// The same ports, but that bus and dead letters are those of AWS, over the other ports.
+pub(crate) fn as_on_aws(ports: Ports) -> Ports {
+    over(ports, &Arc::default())
+}
 
-    fn delete_rule<'a>(&'a self, subscription: &'a SubscriptionId) -> BoxFuture<'a, Result<(), PortError>> {
-        self.log.note(Use::BusDeleteRule);
-        self.port.delete_rule(subscription)
-    }
-
-    fn list_rules(&self) -> BoxFuture<'_, Result<Vec<Rule>, PortError>> {
-        panic!("no function lists the rules")
-    }
-
-    fn replay(&self, replay: Replay) -> BoxFuture<'_, Result<u64, PortError>> {
-        self.log.note(Use::BusReplay);
-        self.port.replay(replay)
-    }
-
-    fn read(
-        &self,
-        after: Option<String>,
-        filter: EventFilter,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<BusPage, PortError>> {
-        self.log.note(Use::BusRead);
-        self.port.read(after, filter, limit)
-    }
+fn over(ports: Ports, log: &Arc<Log>) -> Ports {
+    let (table, webhooks) = (ports.table.clone(), ports.queues.webhooks.clone());
+    let bus = AwsBus::new(table.clone(), webhooks, log.clone(), ports.clock.clone(), ports.ids.clone());
+    let (keys, clock, ids) = (ports.data_keys.clone(), ports.clock.clone(), ports.ids.clone());
+    let letters = AwsDeadLetters::new(table, keys, [], clock, ids);
+    let dead_letters = Arc::new(RecordedLetters { port: letters, log: log.clone() });
+    Ports { bus: Arc::new(bus), dead_letters, ..ports }
 }
 
 impl Workflows for Recorded<dyn Workflows> {

@@ -20,6 +20,8 @@ pub(crate) const OPERATION: &str = "op_01h455vb4pex5vsknk084sn02r";
 pub(crate) const SERVICE: &str = "svc_01h455vb4pex5vsknk084sn02s";
 pub(crate) const SUBSCRIPTION: &str = "sub_01h455vb4pex5vsknk084sn02t";
 pub(crate) const MESSAGE: &str = "msg_01h455vb4pex5vsknk084sn02v";
+/// SQS's own id of the message of every example.
+pub(crate) const SQS_MESSAGE: &str = "059f36b4-87a3-44ab-83d2-661975830a7d";
 pub(crate) const EXECUTION: &str = "provision_tenant~op_01h455vb4pex5vsknk084sn02r-1";
 
 /// Every time in a seed: long ago, so that what waits for time to pass has waited long enough.
@@ -220,6 +222,14 @@ fn dead_letters() -> Vec<Value> {
     Queues::NAMES.into_iter().map(letter).collect()
 }
 
+/// Whoever redrives it has died, and so has the message, once more.
+fn claimed_dead_letters() -> Vec<Value> {
+    let id = MessageId::from_uuid(SQS_MESSAGE.parse().unwrap());
+    let claimed = json!({"diedAt": then(), "claim": "another", "claimedUntil": then()});
+    let row = |queue| Item::new(Key::dead_letter_pointer(queue, &id), claimed.as_object().unwrap().clone());
+    Queues::NAMES.into_iter().map(|queue| item(&row(queue))).collect()
+}
+
 /// Every seed by its name: entries, in order.
 pub(crate) fn all() -> BTreeMap<&'static str, Vec<Value>> {
     use OperationPhase::{Failed, Queued, Running};
@@ -243,6 +253,7 @@ pub(crate) fn all() -> BTreeMap<&'static str, Vec<Value>> {
         ("service", service()),
         ("subscription", subscription()),
         ("deadLetters", dead_letters()),
+        ("claimedDeadLetters", claimed_dead_letters()),
         ("stoppedExecution", vec![stopped]),
         ("runningExecution", vec![running]),
         ("taskToken", vec![json!({"taskToken": {"serviceId": SERVICE, "tenantId": TENANT}})]),
