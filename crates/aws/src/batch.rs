@@ -51,7 +51,8 @@ where
     let lock = || results.lock().unwrap_or_else(PoisonError::into_inner);
     let attempt = || {
         let left: Vec<usize> = (0..entries.len()).filter(|place| lock()[*place].is_none()).collect();
-        let call = op(left.iter().map(|place| entries[*place].clone()).collect());
+        // The SDK's futures are large.
+        let call = Box::pin(op(left.iter().map(|place| entries[*place].clone()).collect()));
         let (lock, name) = (&lock, &name);
         async move {
             let outcomes = call.await.map_err(|error| Failed { error, again: false })?;

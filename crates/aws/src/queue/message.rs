@@ -205,7 +205,7 @@ mod tests {
         assert_eq!((message.receive_count, message.sent_at.as_millis()), (3, 1_767_225_600_123));
 
         let kept = MessageId::from_uuid(uuid::Uuid::from_u128(7));
-        let mut redriven = record.clone();
+        let mut redriven = record;
         let attribute = json!({"stringValue": kept, "dataType": "String"});
         redriven
             .message_attributes
