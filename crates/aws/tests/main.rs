@@ -5,6 +5,7 @@ mod canned;
 mod drift;
 mod functions;
 mod messaging;
+mod saga;
 mod secrets;
 mod state_machines;
 mod proxy;

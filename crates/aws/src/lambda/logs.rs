@@ -17,18 +17,26 @@ use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Starts logging to stdout. `levels` names levels as `RUST_LOG` does (`info`, `warn,tenantry_app=debug`); what cannot
-/// be read counts as `info`. A second start in one process changes nothing.
+/// The runtime's own line for each failed invocation, which has a line of ours.
+const REPEATED: &str = "lambda_runtime::layers::panic";
+
+/// Starts logging to stdout; a panic is a line like others. `levels` names levels as `RUST_LOG` does (`info`,
+/// `warn,tenantry_app=debug`); what cannot be read counts as `info`. A second start in one process changes nothing.
 pub fn start(levels: Option<&str>, clock: Arc<dyn Clock>) {
     // Where even that fails, there is nobody to tell.
     let write = |line: &[u8]| _ = std::io::stdout().lock().write_all(line);
     let lines = Lines { clock, write };
     let _ = tracing_subscriber::registry().with(lines.with_filter(filter(levels))).try_init();
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, panic = panic.payload_as_str(), "the code panicked");
+    }));
 }
 
 fn filter(levels: Option<&str>) -> Targets {
     let read = levels.and_then(|text| text.parse::<Targets>().ok());
-    read.unwrap_or_else(|| Targets::new().with_default(tracing::Level::INFO))
+    let levels = read.unwrap_or_else(|| Targets::new().with_default(tracing::Level::INFO));
+    levels.with_target(REPEATED, tracing::level_filters::LevelFilter::OFF)
 }
 
 /// Writes events as lines.

@@ -5,10 +5,12 @@
 //! that: nothing here is kept back that would have to be written at the end. Where the signal does come, what runs is
 //! finished and nothing more is asked for.
 
-use super::invocation::{Invocation, Invoke};
+use super::invocation::{Invocation, Invoke, failure};
+use futures::FutureExt as _;
 use lambda_runtime::tower::{Layer, Service, service_fn};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, LambdaInvocation, Runtime};
 use serde_json::value::RawValue;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -32,7 +34,11 @@ pub(super) async fn serve(
             let invocation = Invocation::of(&context);
             let span = tracing::info_span!("invocation", function = name, requestId = invocation.request_id);
             let answer = async {
-                let answer = function.invoke(&payload, &invocation).await;
+                let work = AssertUnwindSafe(function.invoke(&payload, &invocation)).catch_unwind();
+                // The name that the same fault has on one machine; the hook has written message and place.
+                let answer = work.await.unwrap_or_else(|_| {
+                    Err(failure("Lambda.Unknown", "the function's code panicked; the log has the place"))
+                });
                 if let Err(Diagnostic { error_type, error_message }) = &answer {
                     tracing::warn!(error = error_type, reason = error_message, "the invocation failed");
                 }
