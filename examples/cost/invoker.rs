@@ -1,7 +1,7 @@
 //! Tasks of the state machine, each where AWS does it.
 
+use crate::drive::STATE_MACHINE;
 use crate::meter::Meter;
-use crate::record::STATE_MACHINE;
 use serde_json::Value;
 use tenantry::invoker::LocalInvoker;
 use tenantry_core::BoxFuture;

@@ -9,7 +9,9 @@
 #![allow(unreachable_pub, reason = "modules of one binary; nothing is reachable from outside")]
 
 mod deployment;
+mod drive;
 mod dynamodb;
+mod home;
 mod invoker;
 mod logs;
 mod meter;

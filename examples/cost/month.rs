@@ -1,10 +1,11 @@
 //! A month in which nothing happens: what stands in the account, and what looks after the tenants.
 
 use crate::deployment::Deployment;
+use crate::home::Home;
 use crate::logs::CountedLog;
 use crate::meter::Amounts;
 use crate::prices::{Prices, Unit};
-use crate::record::{Failed, Home, Kept, Scenario};
+use crate::record::{Failed, Kept, Scenario};
 use std::sync::Arc;
 use std::time::Duration;
 use tenantry_app::workers::WorkerSettings;

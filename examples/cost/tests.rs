@@ -2,10 +2,11 @@
 
 use crate::deployment::Deployment;
 use crate::dynamodb;
+use crate::home::Home;
 use crate::meter::{Amounts, ELSEWHERE};
 use crate::month::{Month, month};
 use crate::prices::{FILE, PriceError, Prices, Unit};
-use crate::record::{Home, Kept, Recording, Scenario, record, record_in};
+use crate::record::{Kept, Recording, Scenario, record, record_in};
 use crate::report::{Report, total_usd};
 use serde_json::{Map, Value, json};
 use std::path::Path;
