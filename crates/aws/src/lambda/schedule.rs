@@ -55,6 +55,12 @@ pub(super) struct ReconcilerFunction {
 impl ReconcilerFunction {
     async fn reconcile(&self, until: Timestamp) -> Result<Value, WorkerError> {
         let run = self.reconciler.run_once(until).await?;
+        // The deployment counts this field, and tells somebody where it stays above nothing.
+        tracing::info!(
+            quiet_operations = run.asked,
+            told = run.told,
+            "operations without progress were asked after"
+        );
         Ok(json!({
             "lookedAt": run.looked_at, "asked": run.asked, "told": run.told, "failed": run.failed,
             "finished": run.finished,
