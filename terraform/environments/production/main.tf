@@ -46,7 +46,7 @@ module "functions" {
   resources       = local.resources
   variable_values = local.variable_values
   common_variables = merge(
-    { RUST_LOG = var.log_filter },
+    { TENANTRY_LOG = var.log_filter },
     # The receivers of tests listen on loopback.
     local.emulated ? { TENANTRY_ALLOW_PRIVATE_WEBHOOKS = "true" } : {},
   )

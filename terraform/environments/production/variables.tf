@@ -151,13 +151,13 @@ variable "execution_log_level" {
 }
 
 variable "log_filter" {
-  description = "What the functions log, as RUST_LOG, such as info or tenantry_aws=debug,info."
+  description = "What the functions log: levels, by target where wanted, such as info or tenantry_aws=debug,info."
   type        = string
   default     = "info"
 
   validation {
     condition     = can(regex("^[a-z0-9_:,=]+$", var.log_filter))
-    error_message = "log_filter must be a filter as RUST_LOG knows it, such as info or tenantry_aws=debug,info."
+    error_message = "log_filter must be levels, by target where wanted, such as info or tenantry_aws=debug,info."
   }
 }
 

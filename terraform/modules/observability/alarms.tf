@@ -63,10 +63,10 @@ locals {
         threshold   = 5, period = 300, periods = 2
       }
       "operations-stuck" = {
-        description = "Operations make no progress although nothing is due. `tenantry doctor` and `tenantry operation show` say at which step and why; `tenantry execution redrive` goes on after the cause is gone."
-        namespace   = local.namespace, metric = "StuckOperations", statistic = "Maximum"
+        description = "Operations have made no progress for half an hour. `tenantry operation show` says at which step and why; a service that may take so long is no fault, and `tenantry execution redrive` goes on after another cause is gone."
+        namespace   = local.namespace, metric = "QuietOperations", statistic = "Maximum"
         dimensions  = {}
-        threshold   = 0, period = 300, periods = 2
+        threshold   = 0, period = 300, periods = 6
       }
     },
     {
@@ -137,15 +137,15 @@ resource "aws_cloudwatch_metric_alarm" "error_rate" {
   }
 }
 
-# The reconciler says in each round how many operations stand still.
-resource "aws_cloudwatch_log_metric_filter" "stuck" {
-  name           = "stuck-operations"
+# The reconciler says in each round how many operations have made no progress for five minutes.
+resource "aws_cloudwatch_log_metric_filter" "quiet" {
+  name           = "quiet-operations"
   log_group_name = var.log_group_names["reconciler"]
-  pattern        = "{ $.fields.stuck_operations >= 0 }"
+  pattern        = "{ $.quiet_operations >= 0 }"
 
   metric_transformation {
     namespace = local.namespace
-    name      = "StuckOperations"
-    value     = "$.fields.stuck_operations"
+    name      = "QuietOperations"
+    value     = "$.quiet_operations"
   }
 }

@@ -22,8 +22,8 @@ locals {
       ]
     },
     {
-      title = "Operations that stand still"
-      lines = [["Tenantry/${var.context.prefix}", "StuckOperations", { stat = "Maximum" }]]
+      title = "Operations without progress for five minutes"
+      lines = [["Tenantry/${var.context.prefix}", "QuietOperations", { stat = "Maximum" }]]
     },
     {
       title = "Messages that wait"

@@ -20,7 +20,7 @@ variables {
     account_id = "111122223333"
     emulated   = false
   }
-  common_variables     = { RUST_LOG = "info" }
+  common_variables     = { TENANTRY_LOG = "info" }
   zip_path             = "versions.tf"
   code_bucket_name     = "acme-code"
   architecture         = "arm64"
@@ -50,12 +50,15 @@ run "as_the_contract_says" {
   assert {
     condition = alltrue([
       for name, function in var.contract.functions : jsondecode(aws_iam_role_policy.this[name].policy).Statement == jsondecode(jsonencode([
-        for statement in function.statements : {
-          Effect   = "Allow"
-          Action   = statement.actions
-          Resource = flatten([for symbol in statement.resources : var.resources[symbol]])
-        }
-      ])) if !anytrue([for statement in function.statements : can(statement.conditions)])
+        for statement in function.statements : merge(
+          {
+            Effect   = "Allow"
+            Action   = statement.actions
+            Resource = flatten([for symbol in statement.resources : var.resources[symbol]])
+          },
+          { for block in try([statement.conditions], []) : "Condition" => block },
+        )
+      ]))
     ])
     error_message = "A role may do more, or less, than the contract says."
   }
@@ -98,7 +101,7 @@ run "as_the_contract_says" {
   assert {
     condition = alltrue([
       for name, function in aws_lambda_function.this :
-      toset(keys(function.environment[0].variables)) == toset(concat(var.contract.functions[name].variables, ["RUST_LOG"]))
+      toset(keys(function.environment[0].variables)) == toset(concat(var.contract.functions[name].variables, ["TENANTRY_LOG"]))
     ])
     error_message = "A function is given a variable that it does not ask for, or lacks one."
   }

@@ -42,7 +42,7 @@ run "alarms" {
       "dead-letters-in-operations"          = "AWS/SQS ApproximateNumberOfMessagesVisible QueueName=acme-operations-dead-letters"
       "dead-letters-in-relay"               = "AWS/SQS ApproximateNumberOfMessagesVisible QueueName=acme-relay-dead-letters"
       "functions-throttled"                 = "AWS/Lambda Throttles "
-      "operations-stuck"                    = "Tenantry/acme StuckOperations "
+      "operations-stuck"                    = "Tenantry/acme QuietOperations "
       "provision_tenant-ExecutionThrottled" = "AWS/States ExecutionThrottled StateMachineArn=arn:aws:states:eu-central-1:111122223333:stateMachine:acme-provision_tenant"
       "provision_tenant-ExecutionsAborted"  = "AWS/States ExecutionsAborted StateMachineArn=arn:aws:states:eu-central-1:111122223333:stateMachine:acme-provision_tenant"
       "provision_tenant-ExecutionsFailed"   = "AWS/States ExecutionsFailed StateMachineArn=arn:aws:states:eu-central-1:111122223333:stateMachine:acme-provision_tenant"
