@@ -169,10 +169,8 @@ fn workflows() -> Value {
 
 fn queues(functions: &[Function]) -> Value {
     let one = |name: &str| {
-        let worker = functions.iter().find_map(|function| match function.trigger {
-            Some(Trigger::Queue { queue, .. }) if queue == name => Some(function),
-            _ => None,
-        });
+        let works_on_it = |function: &&Function| matches!(function.trigger, Some(Trigger::Queue { queue, .. }) if queue == name);
+        let worker = functions.iter().find(works_on_it);
         let worker = worker.unwrap_or_else(|| panic!("nobody works on {name}"));
         let queue = json!({
             "variable": variable(&Resource::Queue(name.to_owned())),

@@ -18,7 +18,7 @@ use tenantry_core::ports::{
     Query, QueryRange, Queue, QueueDepth, Queues, Secret, StartOutcome, Table, TaskTokenError, TaskTokens,
     Vault, WorkflowError, Workflows,
 };
-use tenantry_core::{BoxFuture, ExecutionId, MessageId, SubscriptionId, TenantId};
+use tenantry_core::{BoxFuture, ExecutionId, MessageId, TenantId};
 use tenantry_handlers::Access;
 
 /// What was used, and which keys are known.
