@@ -6,12 +6,16 @@ locals {
   account_id = data.aws_caller_identity.current.account_id
   partition  = data.aws_partition.current.partition
 
+  # Roles are the account's, not the Region's.
+  role_suffix = var.standby ? "-${var.region}" : ""
+
   context = {
-    prefix     = var.prefix
-    partition  = local.partition
-    region     = var.region
-    account_id = local.account_id
-    emulated   = local.emulated
+    prefix      = var.prefix
+    partition   = local.partition
+    region      = var.region
+    account_id  = local.account_id
+    emulated    = local.emulated
+    role_suffix = local.role_suffix
   }
 
   arn = {
@@ -20,7 +24,7 @@ locals {
   }
 
   function_arns  = { for name, function in local.contract.functions : name => "${local.arn.lambda}:function:${var.prefix}-${name}" }
-  role_arns      = { for name, function in local.contract.functions : name => "arn:${local.partition}:iam::${local.account_id}:role/${var.prefix}-${name}" }
+  role_arns      = { for name, function in local.contract.functions : name => "arn:${local.partition}:iam::${local.account_id}:role/${var.prefix}-${name}${local.role_suffix}" }
   machine_prefix = "${local.arn.states}:stateMachine:${var.prefix}-"
 
   # Publishers are the functions that may call PutEvents.

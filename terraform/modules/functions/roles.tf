@@ -28,7 +28,7 @@ locals {
 resource "aws_iam_role" "this" {
   for_each = local.functions
 
-  name        = local.function_names[each.key]
+  name        = "${local.function_names[each.key]}${var.context.role_suffix}"
   description = each.value.summary
   assume_role_policy = jsonencode({
     Version = "2012-10-17"

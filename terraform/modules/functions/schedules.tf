@@ -58,7 +58,7 @@ resource "aws_lambda_function_event_invoke_config" "this" {
 }
 
 resource "aws_iam_role" "scheduler" {
-  name        = "${var.context.prefix}-scheduler"
+  name        = "${var.context.prefix}-scheduler${var.context.role_suffix}"
   description = "Calls the functions that make rounds"
   assume_role_policy = jsonencode({
     Version = "2012-10-17"

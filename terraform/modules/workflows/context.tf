@@ -6,5 +6,7 @@ variable "context" {
     region     = string
     account_id = string
     emulated   = bool
+    # Roles are the account's, not the Region's: those of a second Region have names of their own.
+    role_suffix = optional(string, "")
   })
 }

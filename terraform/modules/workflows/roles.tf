@@ -3,7 +3,7 @@
 resource "aws_iam_role" "this" {
   for_each = local.workflows
 
-  name        = local.machine_names[each.key]
+  name        = "${local.machine_names[each.key]}${var.context.role_suffix}"
   description = "Runs the workflow ${each.key}"
   assume_role_policy = jsonencode({
     Version = "2012-10-17"

@@ -16,6 +16,18 @@ mock_provider "aws" {
       stream_arn = "arn:aws:dynamodb:eu-central-1:111122223333:table/tenantry/stream/1"
     }
   }
+  mock_data "aws_dynamodb_table" {
+    defaults = {
+      arn        = "arn:aws:dynamodb:eu-west-1:111122223333:table/tenantry"
+      stream_arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/tenantry/stream/2"
+    }
+  }
+  mock_data "aws_kms_alias" {
+    defaults = { target_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/mrk-1" }
+  }
+  mock_data "aws_secretsmanager_secret" {
+    defaults = { arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:tenantry/system/admin-token-abcdef" }
+  }
   mock_resource "aws_s3_bucket" {
     defaults = { arn = "arn:aws:s3:::tenantry", id = "tenantry" }
   }
@@ -126,5 +138,18 @@ run "an_emulator_is_named_by_one_variable" {
   assert {
     condition     = local.emulated && output.url == "http://127.0.0.1:4566/_aws/execute-api/abc/$default" && output.resources["taskTokens"] == ["*"]
     error_message = "The emulator is not reached, or refuses task tokens."
+  }
+}
+
+run "a_standby_region_has_roles_of_its_own" {
+  variables {
+    region  = "eu-west-1"
+    standby = true
+    active  = false
+  }
+
+  assert {
+    condition     = output.function_roles["relay"] == "tenantry-relay-eu-west-1" && output.state_machine_roles["provision_tenant"] == "tenantry-provision_tenant-eu-west-1" && local.role_arns["relay"] == "arn:aws:iam::111122223333:role/tenantry-relay-eu-west-1"
+    error_message = "The two Regions fight over the account's roles."
   }
 }
