@@ -384,3 +384,92 @@ proptest! {
         });
     }
 }
+
+/// The keys of all rows of the outbox, as a stream shows them.
+fn outbox_keys(home: &Home) -> Vec<Key> {
+    let in_outbox = |item: &Item| item.indexes.values().any(|place| place.pk.starts_with("OUTBOX#"));
+    home.memory.table.dump().into_iter().filter(in_outbox).map(|item| item.key).collect()
+}
+
+fn later(home: &Home) -> tenantry_core::Timestamp {
+    home.now().saturating_add(Duration::from_secs(60))
+}
+
+#[tokio::test]
+async fn what_a_stream_shows_is_a_hint_and_the_rows_are_the_truth() {
+    let home = Home::new();
+    let (tenant, operation) = home.sign_up().await;
+    let (other, _) = home.sign_up().await;
+    let relay = Relay::new(home.ports.clone(), Duration::from_secs(60));
+    // One event is shown, and there are two; a row that is in no outbox is shown too.
+    home.emit(&tenant).await;
+    let shown =
+        [Key::event(&tenant, 1), Key::operation(&tenant, &operation), Key::tenant(&tenant), Key::slug("a")];
+    let (run, failed) = relay.run_for(&shown, later(&home)).await;
+    assert_eq!((run.published, run.sent, failed.len()), (2, 1, 0));
+    assert_eq!((home.published(&tenant), home.published(&other)), (vec![1, 2], vec![]));
+    // The same records again change nothing.
+    let (run, failed) = relay.run_for(&shown, later(&home)).await;
+    assert_eq!((run.published, run.sent, failed.len()), (0, 0, 0));
+    assert_eq!(home.memory.operations.bodies().len(), 1);
+}
+
+#[tokio::test]
+async fn more_than_one_look_is_taken_and_no_more_than_there_is_time_for() {
+    let home = Home::new();
+    let (tenant, _) = home.sign_up().await;
+    for _ in 0..130 {
+        home.emit(&tenant).await;
+    }
+    let relay = Relay::new(home.ports.clone(), Duration::from_secs(60));
+    let shown = [Key::event(&tenant, 7)];
+    let (run, failed) = relay.run_for(&shown, home.now()).await;
+    assert_eq!((run.published, failed.into_iter().collect::<Vec<_>>()), (0, shown.to_vec()));
+    let (run, failed) = relay.run_for(&shown, later(&home)).await;
+    assert_eq!((run.published, failed.len()), (131, 0));
+    assert_eq!(home.published(&tenant), (1..=131).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn the_records_of_a_tenant_that_fails_are_told_and_no_others() {
+    let home = Home::new();
+    let (good, _) = home.sign_up().await;
+    let (bad, _) = home.sign_up().await;
+    let event = Action::Delete { key: Key::event(&bad, 1), conditions: Vec::new() };
+    home.emit(&bad).await;
+    home.commit(vec![event]).await;
+    let relay = Relay::new(home.ports.clone(), Duration::from_secs(60));
+    let keys = outbox_keys(&home);
+    let of_bad: Vec<Key> = keys.iter().filter(|key| key.pk().ends_with(bad.as_str())).cloned().collect();
+    assert!(keys.len() > of_bad.len() && of_bad.len() >= 2);
+    let (run, failed) = relay.run_for(&keys, later(&home)).await;
+    assert_eq!(failed.into_iter().collect::<Vec<_>>(), of_bad);
+    assert_eq!((run.published, home.published(&good), home.published(&bad)), (1, vec![1], vec![]));
+}
+
+#[tokio::test]
+async fn an_event_that_comes_while_others_are_marked_is_not_left_for_later() {
+    let home = Home::new();
+    let (tenant, _) = home.sign_up().await;
+    let inner = home.memory.table.clone();
+    let meddling =
+        Arc::new(super::super::tests::MeddlingTable { inner, meddle: std::sync::Mutex::new(None) });
+    let ports = crate::Ports { table: meddling.clone(), ..home.ports.clone() };
+    let relay = Relay::new(ports, Duration::from_secs(60));
+    // Another relay is faster, with one event less.
+    let faster = Relay::new(home.ports.clone(), Duration::from_secs(60));
+    let (run, _) = faster.run_for(&[Key::event(&tenant, 1)], later(&home)).await;
+    assert_eq!(run.published, 1);
+    home.emit(&tenant).await;
+    let table = home.memory.table.clone();
+    let mark = Action::put(Item::new(
+        Key::relay(&tenant),
+        Map::from_iter([("publishedSequence".to_owned(), json!(2))]),
+    ));
+    *meddling.meddle.lock().unwrap() = Some(Box::pin(async move {
+        table.commit(Commit::of(vec![mark])).await.unwrap();
+    }));
+    let (_, failed) = relay.run_for(&[Key::event(&tenant, 2)], later(&home)).await;
+    assert!(failed.is_empty(), "it looked again, and found that all is done");
+    assert_eq!(outbox_keys(&home).iter().filter(|key| key.sk().starts_with("EVENT#")).count(), 0);
+}

@@ -1,7 +1,9 @@
 //! A home in memory for the workers' tests, and tests over all workers together.
 
 mod all;
+mod batch;
 mod execution_status;
+mod reconciler;
 mod start;
 mod sweeper;
 

@@ -105,3 +105,53 @@ async fn news_that_was_lost_is_found_by_comparing() {
     home.memory.clock.advance(Duration::from_secs(300));
     assert_eq!(sweeper.run_once().await.unwrap().deliveries, 2);
 }
+
+#[tokio::test]
+async fn a_comparison_goes_on_where_another_process_stopped() {
+    let home = Home::new();
+    let subscription =
+        home.subscribe("http://127.0.0.1:9/".to_owned(), json!({"source": ["tenantry"]})).await;
+    // More than one run compares.
+    let count = 4_500;
+    for _ in 0..count {
+        let cursor = Cursor {
+            subscription_id: subscription.subscription_id.clone(),
+            tenant_id: TenantId::from_uuid(home.ports.ids.next()),
+            delivered_sequence: 0,
+            tries: 0,
+            next_attempt_at: None,
+            lease_owner: None,
+            lease_until: None,
+            revision: 1,
+            updated_at: home.now(),
+        };
+        let mut mark = serde_json::Map::new();
+        mark.insert("publishedSequence".to_owned(), json!(1));
+        let mark = Item::new(Key::relay(&cursor.tenant_id), mark);
+        home.commit(vec![Action::put(Item::of(cursor.key(), &cursor)), Action::put(mark)]).await;
+    }
+    let mut woken = Vec::new();
+    for _ in 0..4 {
+        woken.push(sweeper(&home).run_once().await.unwrap().deliveries);
+    }
+    assert_eq!(woken, [2_000, 2_000, 500, 0]);
+    let tenants: std::collections::BTreeSet<String> =
+        home.memory.webhooks.bodies().iter().map(|body| body["tenantId"].to_string()).collect();
+    assert_eq!(tenants.len(), count, "each once");
+}
+
+#[tokio::test]
+async fn of_two_sweepers_one_compares() {
+    let home = Home::new();
+    home.subscribe("http://127.0.0.1:9/".to_owned(), json!({"source": ["tenantry"]})).await;
+    let meddling = Arc::new(MeddlingTable { inner: home.memory.table.clone(), meddle: Mutex::new(None) });
+    let other = sweeper(&home);
+    *meddling.meddle.lock().unwrap() = Some(Box::pin(async move {
+        other.run_once().await.unwrap();
+    }));
+    let ports = Ports { table: meddling, ..home.ports.clone() };
+    let late = Sweeper::new(ports, RESEND_AFTER, Duration::from_secs(300));
+    assert_eq!(late.run_once().await.unwrap(), SweepRun::default());
+    let row = home.memory.table.get(&Key::worker("cursor-comparison")).await.unwrap().unwrap();
+    assert_eq!(row.attributes["revision"], 1, "it was claimed once");
+}
