@@ -24,7 +24,7 @@ fn masked(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     'outer: while !rest.is_empty() {
-        for prefix in ["tnt_", "op_", "evt_", "msg_", "res_", "sub_"] {
+        for prefix in ["tnt_", "op_", "evt_", "msg_", "res_", "sub_", "svc_"] {
             if rest.starts_with(prefix) && rest.len() >= prefix.len() + 26 {
                 out.push_str(prefix);
                 rest = &rest[prefix.len() + 26..];
