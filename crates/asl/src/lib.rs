@@ -33,8 +33,8 @@ mod transition;
 pub use action::{Action, Closed, PendingTask, TaskKind, Timer, TimerKey};
 pub use context::ContextObject;
 pub use definition::{
-    Definition, LONE_STATE_NAME, MachineType, QueryLanguage, TaskInfo, is_lone_state, parse, parse_as,
-    parse_state, validate, validate_as,
+    Definition, LONE_STATE_NAME, MachineType, QueryLanguage, RetryRules, TaskInfo, is_lone_state, parse,
+    parse_as, parse_state, validate, validate_as,
 };
 pub use diagnostic::{Diagnostic, Severity};
 pub use evaluator::{EvaluationError, Evaluator, Scope};

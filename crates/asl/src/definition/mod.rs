@@ -3,11 +3,13 @@
 pub(crate) mod model;
 mod parse;
 pub(crate) mod retry;
+mod retry_rules;
 mod source;
 
 pub use model::map::MachineType;
 pub use model::{Definition, QueryLanguage};
 pub use parse::{LONE_STATE_NAME, is_lone_state, parse, parse_as, parse_state, validate, validate_as};
+pub use retry_rules::RetryRules;
 
 /// One Task state, at any depth.
 #[derive(Debug, Clone, PartialEq, Eq)]
