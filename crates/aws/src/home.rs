@@ -27,7 +27,7 @@ use tenantry_core::ports::{
     Blobs, Bus, Clock, DataKeys, Ids, Queue, Queues, Table, TaskTokens, Vault, Workflows,
 };
 use tenantry_definitions::workflows::SOURCES;
-use tenantry_handlers::{Ctx, RetryBound};
+use tenantry_handlers::Ctx;
 
 /// How long a call of a service is tried again while it is throttled: well below the shortest timeout of a function,
 /// and of an HTTP API's answer (30 s).
@@ -84,7 +84,7 @@ impl AwsHome {
             clock: self.clock().clone(),
             ids: self.ids().clone(),
             catalogue: catalogue()?,
-            retry_bound: retry_bound(),
+            retry_bound: tenantry_definitions::built_in_retry_bound(),
         })
     }
 
@@ -117,18 +117,6 @@ impl AwsHome {
 
 fn catalogue() -> Result<Arc<Catalogue>, CatalogueError> {
     tenantry_definitions::catalogue().map(Arc::new)
-}
-
-/// The definitions are read when the first failure asks what they say of retries: no start has to wait for them.
-fn retry_bound() -> RetryBound {
-    let read: std::sync::OnceLock<Option<RetryBound>> = std::sync::OnceLock::new();
-    Arc::new(move |workflow, state, error, retries| {
-        let bound = read.get_or_init(|| {
-            let workflows = tenantry_definitions::workflows::load(None).ok()?;
-            Some(tenantry_definitions::retry_bound(&workflows))
-        });
-        bound.as_ref().and_then(|bound| bound(workflow, state, error, retries))
-    })
 }
 
 /// An adapter where the deployment names what it needs; else one that tells what is missing.
