@@ -97,7 +97,11 @@ module "observability" {
   source  = "../../modules/observability"
   context = local.context
 
-  function_names  = module.functions.function_names
+  # A step that fails is tried again, and then fails its execution, which has an alarm: none of its own.
+  function_names = {
+    for name, function_name in module.functions.function_names : name => function_name
+    if local.contract.functions[name].kind != "step"
+  }
   log_group_names = module.functions.log_group_names
   queue_names     = { for name, queue in local.contract.queues : name => "${var.prefix}-${name}" }
   dead_letter_queue_names = {
