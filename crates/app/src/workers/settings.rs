@@ -41,6 +41,14 @@ pub struct WorkerSettings {
     pub shutdown_grace: Duration,
 }
 
+impl WorkerSettings {
+    /// For functions whose reads are paid for one by one: every delivery cursor is compared once an hour. What is found
+    /// then was lost between two durable writes, and nothing else waits for it.
+    pub fn metered() -> Self {
+        Self { cursor_scan_every: Duration::from_secs(3_600), ..Self::default() }
+    }
+}
+
 impl Default for WorkerSettings {
     fn default() -> Self {
         let seconds = |list: &[u64]| list.iter().copied().map(Duration::from_secs).collect();

@@ -110,7 +110,7 @@ fn make(process: &Process) -> Result<(&'static str, Arc<dyn Invoke>), StartError
         process.ids.clone(),
     );
     let home = AwsHome::new(clients, deployment, process.clock.clone(), process.ids.clone());
-    Maker { home, tracer, settings: WorkerSettings::default() }.make(function).map(|made| (name, made))
+    Maker { home, tracer, settings: WorkerSettings::metered() }.make(function).map(|made| (name, made))
 }
 
 struct Maker {
