@@ -19,6 +19,7 @@ struct Generated {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Function {
+    kind: String,
     memory_megabytes: f64,
     triggers: Vec<Trigger>,
     statements: Vec<Statement>,
@@ -92,6 +93,24 @@ fn seconds(expression: &str) -> Option<f64> {
     amount.parse::<f64>().ok().filter(|amount| *amount >= 1.0).map(|amount| amount * unit)
 }
 
+/// Functions that the alarms are told of.
+fn watched(generated: &Generated, environment: &str) -> Result<usize, DeploymentError> {
+    let told = environment.split_once("module \"observability\"").map_or("", |(_, rest)| rest);
+    let told = told.split_once("function_names").map_or("", |(_, rest)| rest);
+    let (all, steps) = ("module.functions.function_names", "local.contract.functions[name].kind != \"step\"");
+    let expression: String = told.lines().take(4).map(str::trim).collect::<Vec<_>>().join(" ");
+    let expression = expression.trim_start_matches([' ', '=']);
+    if expression
+        .starts_with(&format!("{{ for name, function_name in {all} : name => function_name if {steps} }}"))
+    {
+        return Ok(generated.functions.values().filter(|function| function.kind != "step").count());
+    }
+    if expression.starts_with(all) {
+        return Ok(generated.functions.len());
+    }
+    Err(DeploymentError::Uncounted(format!("the alarms are told of the functions {expression:?}")))
+}
+
 impl Deployment {
     /// Reads the deployment of a checkout.
     pub fn read(root: &Path) -> Result<Self, DeploymentError> {
@@ -102,7 +121,7 @@ impl Deployment {
         };
         let generated: Generated = serde_json::from_str(&read("generated/functions.json")?)?;
         let sizes = Sizes {
-            functions: generated.functions.len(),
+            watched_functions: watched(&generated, &read("environments/production/main.tf")?)?,
             workflows: generated.workflows.len(),
             queues: generated.queues.len(),
             dead_letter_queues: generated.queues.len() + generated.dead_letter_queues.len(),

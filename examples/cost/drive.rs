@@ -51,7 +51,7 @@ impl Home {
     }
 
     async fn drive(&mut self) -> Result<(), Failed> {
-        let settings = WorkerSettings::default();
+        let settings = WorkerSettings::metered();
         let client = || {
             let http = HttpSettings { allow_private: true, ..HttpSettings::default() };
             HttpClient::new(http).map_err(failed)

@@ -23,7 +23,7 @@ const STORAGE: &str = "storage, backup, archive";
 const FEW: usize = 2;
 const MANY: usize = 22;
 /// A window in which every schedule runs and the sweeper compares all cursors once.
-const WINDOW_SECONDS: f64 = 300.0;
+const WINDOW_SECONDS: f64 = 3_600.0;
 
 /// A month, as a fixed part and a part for each tenant.
 pub struct Month {
@@ -57,7 +57,7 @@ async fn window(
         home.provision(&format!("Idle {number}")).await?;
     }
     let _log = CountedLog::new(home.meter.clone()).start();
-    let settings = WorkerSettings::default();
+    let settings = WorkerSettings::metered();
     // The first window clears what the sign-ups left due; the second is the one that repeats.
     for _ in 0..2 {
         home.meter.reset();

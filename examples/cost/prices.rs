@@ -78,6 +78,9 @@ pub struct Price {
     pub per: f64,
     /// What the unit is.
     pub unit: String,
+    /// Units that an account gets each month for nothing, for ever.
+    #[serde(default)]
+    pub free_per_month: f64,
     /// The page that says so.
     pub source: String,
     /// How sure it is.
@@ -207,7 +210,8 @@ impl Prices {
         }
         for unit in Unit::ALL {
             let Some(price) = prices.prices.get(unit) else { return Err(PriceError::Missing(unit.name())) };
-            if !(price.usd.is_finite() && price.usd > 0.0 && price.per >= 1.0) {
+            if !(price.usd.is_finite() && price.usd > 0.0 && price.per >= 1.0 && price.free_per_month >= 0.0)
+            {
                 return wrong(unit.name(), "a price is a positive number for at least one unit");
             }
             if !price.source.starts_with("https://aws.amazon.com/") || price.unit.is_empty() {
@@ -228,5 +232,12 @@ impl Prices {
     /// What so many units cost, in US dollars.
     pub fn usd(&self, unit: Unit, amount: f64) -> f64 {
         self.prices.get(&unit).map_or(f64::NAN, |price| amount * price.usd / price.per)
+    }
+
+    /// What so many units of a month cost in an account of its own, in US dollars: the free tiers that never end are
+    /// taken off.
+    pub fn usd_beyond_free(&self, unit: Unit, amount: f64) -> f64 {
+        let free = self.prices.get(&unit).map_or(0.0, |price| price.free_per_month);
+        self.usd(unit, (amount - free).max(0.0))
     }
 }

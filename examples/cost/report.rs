@@ -19,6 +19,8 @@ pub struct Target {
     name: String,
     limit_usd: f64,
     found_usd: f64,
+    /// What else there is to say.
+    beside: String,
 }
 
 impl Target {
@@ -38,6 +40,11 @@ pub struct Report<'a> {
 /// What amounts cost together.
 pub fn total_usd(prices: &Prices, amounts: &Amounts) -> f64 {
     amounts.iter().map(|((_, unit), amount)| prices.usd(*unit, *amount)).sum()
+}
+
+/// What a month's amounts cost in an account of its own, where the free tiers that never end are taken off.
+fn beyond_free_usd(prices: &Prices, amounts: &Amounts) -> f64 {
+    by_unit(amounts).into_iter().map(|(unit, amount)| prices.usd_beyond_free(unit, amount)).sum()
 }
 
 fn by_unit(amounts: &Amounts) -> BTreeMap<Unit, f64> {
@@ -102,12 +109,18 @@ impl Report<'_> {
             name: format!("a provisioned tenant, {}", title(recording)),
             limit_usd: wanted.provisioned_tenant_usd,
             found_usd: total_usd(self.prices, &recording.amounts),
+            beside: String::new(),
         });
         let tenants = wanted.idle_tenants;
+        let amounts = self.month.amounts(tenants);
+        let beyond_free = beyond_free_usd(self.prices, &amounts) / tenants as f64;
         let idle = Target {
             name: format!("an idle tenant and month of {tenants}"),
             limit_usd: wanted.idle_tenant_month_usd,
-            found_usd: total_usd(self.prices, &self.month.amounts(tenants)) / tenants as f64,
+            found_usd: total_usd(self.prices, &amounts) / tenants as f64,
+            beside: format!(
+                " ({beyond_free:.6} in an account of its own, beyond the free tiers that never end)"
+            ),
         };
         provisioned.chain([idle]).collect()
     }
@@ -149,6 +162,7 @@ impl Report<'_> {
                 let usd = total_usd(self.prices, &amounts);
                 json!({
                     "tenants": tenants, "usdPerTenant": usd / tenants as f64, "usd": usd,
+                    "usdBeyondFreeTiers": beyond_free_usd(self.prices, &amounts),
                     "parts": priced(&amounts), "places": places(&amounts)
                 })
             })
@@ -173,7 +187,8 @@ impl Report<'_> {
         let prices = self.prices;
         let _ = writeln!(
             out,
-            "US dollars at the prices of {} in {}; free tiers, discounts and taxes are left out.\n\
+            "US dollars at the prices of {} in {}; free tiers, discounts and taxes are left out, but where\n\
+             something else is said. \
              A tenant comes alone: every function starts cold, nothing is cached, nothing is batched.\n",
             prices.date, prices.region
         );
@@ -201,8 +216,8 @@ impl Report<'_> {
             let word = if target.holds() { "holds" } else { "DOES NOT HOLD" };
             let _ = writeln!(
                 out,
-                "{word}: {} costs {:.6} USD, at most {:.6}",
-                target.name, target.found_usd, target.limit_usd
+                "{word}: {} costs {:.6} USD, at most {:.6}{}",
+                target.name, target.found_usd, target.limit_usd, target.beside
             );
         }
         if !self.holds() {
@@ -274,6 +289,10 @@ impl Report<'_> {
         };
         rows.push([vec!["together".to_owned()], months.iter().map(per_tenant).collect()].concat());
         let whole = |(_, amounts): &(u64, Amounts)| format!("{:.2}", total_usd(self.prices, amounts));
+        let beyond = |(tenants, amounts): &(u64, Amounts)| {
+            format!("{:.7}", beyond_free_usd(self.prices, amounts) / *tenants as f64)
+        };
+        rows.push([vec!["beyond the free tiers".to_owned()], months.iter().map(beyond).collect()].concat());
         rows.push([vec!["the whole deployment".to_owned()], months.iter().map(whole).collect()].concat());
         let titles: Vec<String> = TENANTS.iter().map(|tenants| format!("{tenants} tenants")).collect();
         let titles: Vec<&str> =

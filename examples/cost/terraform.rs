@@ -4,7 +4,7 @@
 /// How many there are of what a `for_each` goes over.
 #[derive(Debug, Clone, Copy)]
 pub struct Sizes {
-    pub functions: usize,
+    pub watched_functions: usize,
     pub workflows: usize,
     pub queues: usize,
     pub dead_letter_queues: usize,
@@ -64,7 +64,7 @@ pub fn alarm_metrics(text: &str, sizes: Sizes) -> Result<usize, String> {
         let block = block(text, from).ok_or("an alarm's block does not end")?;
         let count = match value(block, "for_each").map(over) {
             Some("local.alarms") => alarms_of_the_map(text, sizes)?,
-            Some("var.function_names") => sizes.functions,
+            Some("var.function_names") => sizes.watched_functions,
             None => 1,
             Some(other) => return Err(format!("alarms are made for each of {other}")),
         };
@@ -122,7 +122,7 @@ fn listed(line: &str) -> Option<usize> {
 mod tests {
     use super::*;
 
-    const SIZES: Sizes = Sizes { functions: 10, workflows: 2, queues: 4, dead_letter_queues: 7 };
+    const SIZES: Sizes = Sizes { watched_functions: 10, workflows: 2, queues: 4, dead_letter_queues: 7 };
 
     #[test]
     fn alarms_are_counted_by_what_they_are_made_for() {

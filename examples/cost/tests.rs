@@ -175,6 +175,12 @@ async fn the_report_says_what_it_found() {
     let prices = prices();
     let recordings = [recorded(0).await];
     let month = month(&prices, &deployment(), 0, recordings[0].kept).await.unwrap();
+    // Free tiers only ever take something off, and never more than a unit costs.
+    for unit in Unit::ALL {
+        assert_eq!(prices.usd_beyond_free(*unit, 0.0), 0.0);
+        assert!(prices.usd_beyond_free(*unit, 1e12) <= prices.usd(*unit, 1e12));
+    }
+    assert!((prices.usd_beyond_free(Unit::CloudWatchAlarmMonths, 12.0) - 0.2).abs() < 1e-12);
     let report = Report { prices: &prices, recordings: &recordings, month: &month, subscriptions: 0 };
     let found = report.json();
     let usd = found["provisionedTenant"][0]["usd"].as_f64().unwrap();
