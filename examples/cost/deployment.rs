@@ -19,7 +19,6 @@ struct Generated {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Function {
-    kind: String,
     memory_megabytes: f64,
     triggers: Vec<Trigger>,
     statements: Vec<Statement>,
@@ -50,6 +49,8 @@ pub struct Deployment {
     pub polling_mappings: f64,
     /// Seconds between two runs of each function that runs by a schedule.
     pub schedules: BTreeMap<String, f64>,
+    /// Whether each run by a schedule begins a trace.
+    pub traced_schedules: bool,
     /// Metrics under an alarm.
     pub alarms: f64,
     /// Dashboards.
@@ -81,6 +82,9 @@ pub enum DeploymentError {
     Uncounted(String),
 }
 
+/// What stands in `modules/functions` where rounds begin no trace of their own.
+const UNTRACED_SCHEDULES: &str = r#"contains(keys(local.schedules), each.key) ? "PassThrough" : "Active""#;
+
 /// `rate(5 minutes)` in seconds.
 fn seconds(expression: &str) -> Option<f64> {
     let (amount, unit) = expression.strip_prefix("rate(")?.strip_suffix(')')?.split_once(' ')?;
@@ -93,22 +97,16 @@ fn seconds(expression: &str) -> Option<f64> {
     amount.parse::<f64>().ok().filter(|amount| *amount >= 1.0).map(|amount| amount * unit)
 }
 
-/// Functions that the alarms are told of.
-fn watched(generated: &Generated, environment: &str) -> Result<usize, DeploymentError> {
-    let told = environment.split_once("module \"observability\"").map_or("", |(_, rest)| rest);
-    let told = told.split_once("function_names").map_or("", |(_, rest)| rest);
-    let (all, steps) = ("module.functions.function_names", "local.contract.functions[name].kind != \"step\"");
-    let expression: String = told.lines().take(4).map(str::trim).collect::<Vec<_>>().join(" ");
-    let expression = expression.trim_start_matches([' ', '=']);
-    if expression
-        .starts_with(&format!("{{ for name, function_name in {all} : name => function_name if {steps} }}"))
-    {
-        return Ok(generated.functions.values().filter(|function| function.kind != "step").count());
-    }
-    if expression.starts_with(all) {
-        return Ok(generated.functions.len());
-    }
-    Err(DeploymentError::Uncounted(format!("the alarms are told of the functions {expression:?}")))
+/// Functions whose rate of failed calls has an alarm, unless somebody asks for others.
+fn watched(variables: &str) -> Result<usize, DeploymentError> {
+    let uncounted = |what: &str| DeploymentError::Uncounted(format!("error_rate_functions {what}"));
+    let variable = variables.split_once("variable \"error_rate_functions\" {").map(|(_, rest)| rest);
+    let default = variable
+        .and_then(|rest| rest.lines().take_while(|line| *line != "}").find(|line| line.contains("default ")))
+        .ok_or_else(|| uncounted("have no default"))?;
+    let list = default.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map(|(list, _)| list);
+    let list = list.ok_or_else(|| uncounted("are no list"))?;
+    Ok(list.split(',').filter(|name| !name.trim().is_empty()).count())
 }
 
 impl Deployment {
@@ -121,7 +119,7 @@ impl Deployment {
         };
         let generated: Generated = serde_json::from_str(&read("generated/functions.json")?)?;
         let sizes = Sizes {
-            watched_functions: watched(&generated, &read("environments/production/main.tf")?)?,
+            watched_functions: watched(&read("environments/production/variables.tf")?)?,
             workflows: generated.workflows.len(),
             queues: generated.queues.len(),
             dead_letter_queues: generated.queues.len() + generated.dead_letter_queues.len(),
@@ -137,6 +135,7 @@ impl Deployment {
             memory_megabytes: BTreeMap::new(),
             polling_mappings: 0.0,
             schedules: BTreeMap::new(),
+            traced_schedules: !read("modules/functions/main.tf")?.contains(UNTRACED_SCHEDULES),
             alarms: alarm_metrics(&alarms, sizes).map_err(DeploymentError::Uncounted)? as f64,
             dashboards: resources(&read("modules/observability/dashboard.tf")?, "aws_cloudwatch_dashboard"),
             keys: resources(&read("modules/table/key.tf")?, "aws_kms_key"),
@@ -167,6 +166,19 @@ impl Deployment {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn watched_functions_are_those_of_the_default() {
+        let text = |default: &str| {
+            format!(
+                "variable \"error_rate_functions\" {{\n  {default}\n}}\nvariable \"x\" {{\n  default = [1]\n}}\n"
+            )
+        };
+        assert_eq!(watched(&text("default     = [\"api\", \"relay\"]")).ok(), Some(2));
+        assert_eq!(watched(&text("default = []")).ok(), Some(0));
+        assert!(watched(&text("default = local.some")).is_err(), "a list was made up");
+        assert!(watched(&text("type = set(string)")).is_err(), "another variable's default was taken");
+    }
 
     #[test]
     fn rates_are_read_and_nothing_else() {

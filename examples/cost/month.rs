@@ -74,7 +74,9 @@ async fn window(
             home.meter
                 .at(function, async {
                     home.meter.add(Unit::SchedulerInvocations, 1.0);
-                    home.meter.trace();
+                    if deployment.traced_schedules {
+                        home.meter.trace();
+                    }
                     home.meter.log(prices.assumptions.round_log_bytes.value);
                 })
                 .await;

@@ -64,7 +64,7 @@ pub fn alarm_metrics(text: &str, sizes: Sizes) -> Result<usize, String> {
         let block = block(text, from).ok_or("an alarm's block does not end")?;
         let count = match value(block, "for_each").map(over) {
             Some("local.alarms") => alarms_of_the_map(text, sizes)?,
-            Some("var.function_names") => sizes.watched_functions,
+            Some("local.rated_functions") => sizes.watched_functions,
             None => 1,
             Some(other) => return Err(format!("alarms are made for each of {other}")),
         };
@@ -150,7 +150,7 @@ mod tests {
   )
 "#;
         let made = "resource \"aws_cloudwatch_metric_alarm\" \"this\" {\n  for_each = local.alarms\n}\n";
-        let each = "resource \"aws_cloudwatch_metric_alarm\" \"rate\" {\n  for_each = var.function_names\n  \
+        let each = "resource \"aws_cloudwatch_metric_alarm\" \"rate\" {\n  for_each = local.rated_functions\n  \
                     dynamic \"metric_query\" {\n    for_each = { e = \"E\", i = \"I\" }\n  }\n}\n";
         assert_eq!(alarm_metrics(&format!("{map}{made}"), SIZES), Ok(7 + 2 * 2 + 1 + 3));
         assert_eq!(alarm_metrics(&format!("{map}{made}{each}"), SIZES), Ok(15 + 20));
@@ -163,6 +163,6 @@ mod tests {
         assert!(filtered("name != name").is_err(), "a filter was taken for none");
         let strange = map.replace("table-", "index-");
         assert!(alarm_metrics(&format!("{strange}{made}"), SIZES).is_err(), "an unknown key was counted");
-        assert!(alarm_metrics(&each.replace("var.function_names", "var.others"), SIZES).is_err());
+        assert!(alarm_metrics(&each.replace("local.rated_functions", "var.others"), SIZES).is_err());
     }
 }

@@ -158,6 +158,10 @@ async fn a_month_is_what_stands_there_and_what_runs() {
     let mut more = plain.clone();
     more.polling_mappings += 1.0;
     assert!(near(usd(&more, 0).await(1_000) - base(1_000), 657_000.0 * 0.40 / 1e6), "a mapping more");
+    let mut traced = plain.clone();
+    traced.traced_schedules = !plain.traced_schedules;
+    let traces = 52_560.0 * (5.0 + 1.0) / 1e6;
+    assert!(near((usd(&traced, 0).await(1_000) - base(1_000)).abs(), traces), "rounds that begin a trace");
     let mut faster = plain.clone();
     faster.schedules.insert("sweeper".to_owned(), 30.0);
     assert!(usd(&faster, 0).await(1_000) > base(1_000) + 0.1, "a sweeper that runs twice as often");

@@ -97,11 +97,7 @@ module "observability" {
   source  = "../../modules/observability"
   context = local.context
 
-  # A step that fails is tried again, and then fails its execution, which has an alarm: none of its own.
-  function_names = {
-    for name, function_name in module.functions.function_names : name => function_name
-    if local.contract.functions[name].kind != "step"
-  }
+  function_names  = module.functions.function_names
   log_group_names = module.functions.log_group_names
   queue_names     = { for name, queue in local.contract.queues : name => "${var.prefix}-${name}" }
   dead_letter_queue_names = {
@@ -117,5 +113,6 @@ module "observability" {
   stream_age_seconds          = var.alarm_thresholds.stream_age_seconds
   failed_executions_threshold = var.alarm_thresholds.failed_executions
   error_rate_percent          = var.alarm_thresholds.error_rate_percent
+  error_rate_functions        = var.error_rate_functions
   monthly_budget_usd          = var.monthly_budget_usd
 }

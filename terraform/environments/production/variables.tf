@@ -275,6 +275,17 @@ variable "alarm_thresholds" {
   }
 }
 
+variable "error_rate_functions" {
+  description = "Functions with an alarm over their rate of failed calls (0.20 USD a month each). What the others fail at has an alarm anyway: executions that fail, messages that age, dead letters, 5xx of the API."
+  type        = set(string)
+  default     = ["api", "relay"]
+
+  validation {
+    condition     = length(setsubtract(var.error_rate_functions, keys(local.contract.functions))) == 0
+    error_message = "error_rate_functions names a function that is not there. generated/functions.json lists them."
+  }
+}
+
 variable "monthly_budget_usd" {
   description = "Forecasts above this many USD a month are told of; 0: no budget."
   type        = number

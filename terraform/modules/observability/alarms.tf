@@ -33,7 +33,6 @@ locals {
           ExecutionsFailed   = "failed; a compensated failure is one of them"
           ExecutionsTimedOut = "ran out of time"
           ExecutionsAborted  = "were stopped"
-          ExecutionThrottled = "are throttled: ask for a higher quota, or lower the concurrency of the queue operations"
           } : "${workflow}-${metric}" => {
           description = "Executions of ${workflow} ${what}. `tenantry execution list` shows which."
           namespace   = "AWS/States", metric = metric, statistic = "Sum"
@@ -43,6 +42,13 @@ locals {
       }
     ]...),
     {
+      "executions-throttled" = {
+        # Transitions are the account's and Region's, so is the alarm: one for all workflows.
+        description = "Step Functions holds executions back: state transitions are above the account's quota. Ask for a higher one, or lower the concurrency of the queue operations."
+        namespace   = "AWS/States", metric = "ThrottledEvents", statistic = "Sum"
+        dimensions  = { ServiceMetric = "StateTransition" }
+        threshold   = 0, period = 300, periods = 2
+      }
       "functions-throttled" = {
         # Concurrency is the account's and Region's, so is the alarm.
         description = "Lambda refuses calls for want of concurrency. Ask for a higher quota, or lower the queues' concurrency."
@@ -79,6 +85,11 @@ locals {
     },
   )
   namespace = "Tenantry/${var.context.prefix}"
+
+  # Functions with an alarm over their rate of failed calls. The others' failures ring elsewhere: a step's in its
+  # execution, a worker's as messages that age and die, a round's as a dead letter of the schedules, the authorizer's as
+  # 5xx of the API.
+  rated_functions = { for name in var.error_rate_functions : name => var.function_names[name] }
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
@@ -103,7 +114,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
 
 # Failed calls in a hundred, per function. Single failures are retried and are no news.
 resource "aws_cloudwatch_metric_alarm" "error_rate" {
-  for_each = { for name, function in var.function_names : name => function if !var.context.emulated }
+  for_each = { for name, function in local.rated_functions : name => function if !var.context.emulated }
 
   alarm_name          = "${each.value}-errors"
   alarm_description   = "More than ${var.error_rate_percent} % of the calls of ${each.value} fail. Look at its log for the error's name."

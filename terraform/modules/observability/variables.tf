@@ -68,6 +68,11 @@ variable "error_rate_percent" {
   type        = number
 }
 
+variable "error_rate_functions" {
+  description = "Functions with an alarm over their rate of failed calls."
+  type        = set(string)
+}
+
 variable "monthly_budget_usd" {
   description = "Forecasts above this many USD a month are told of; 0: no budget."
   type        = number

@@ -86,7 +86,7 @@ run "as_the_contract_says" {
     condition = alltrue([
       for name, function in aws_lambda_function.this :
       function.publish && function.handler == name && function.runtime == "provided.al2023" &&
-      function.architectures == tolist(["arm64"]) && function.tracing_config[0].mode == "Active" &&
+      function.architectures == tolist(["arm64"]) && function.tracing_config[0].mode == (contains(["sweeper", "reconciler"], name) ? "PassThrough" : "Active") &&
       function.timeout == var.contract.functions[name].timeoutSeconds &&
       function.memory_size == var.contract.functions[name].memoryMegabytes
     ])
