@@ -3,12 +3,13 @@
 mod bootstrap;
 mod canned;
 mod drift;
+mod faulty;
 mod functions;
 mod messaging;
+mod proxy;
 mod saga;
 mod secrets;
 mod state_machines;
-mod proxy;
 mod store;
 mod store_faults;
 mod support;
