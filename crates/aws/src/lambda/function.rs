@@ -106,6 +106,12 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
+    fn what_is_deployed_is_what_the_bootstrap_serves() {
+        let deployed: BTreeSet<&str> = crate::functions::all().iter().map(|function| function.name).collect();
+        assert_eq!(deployed, Function::names().collect());
+    }
+
+    #[test]
     fn every_name_is_found_and_stands_once() {
         let names: BTreeSet<&str> = Function::names().collect();
         assert_eq!(names.len(), Function::names().count());

@@ -12,13 +12,16 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The runtime's own line for each failed invocation, which has a line of ours.
 const REPEATED: &str = "lambda_runtime::layers::panic";
+
+/// Libraries whose finest levels write requests and answers down whole: secrets, tokens, unwrapped keys.
+const INDISCREET: [&str; 6] = ["aws_", "h2", "hyper", "lambda_", "reqwest", "rustls"];
 
 /// Starts logging to stdout; a panic is a line like others. `levels` names levels as `RUST_LOG` does (`info`,
 /// `warn,tenantry_app=debug`); what cannot be read counts as `info`. A second start in one process changes nothing.
@@ -36,7 +39,15 @@ pub fn start(levels: Option<&str>, clock: Arc<dyn Clock>) {
 fn filter(levels: Option<&str>) -> Targets {
     let read = levels.and_then(|text| text.parse::<Targets>().ok());
     let levels = read.unwrap_or_else(|| Targets::new().with_default(tracing::Level::INFO));
-    levels.with_target(REPEATED, tracing::level_filters::LevelFilter::OFF)
+    let default = levels.default_level().unwrap_or(LevelFilter::OFF);
+    let discreet = |(target, level): (&str, LevelFilter)| {
+        let indiscreet = INDISCREET.iter().any(|theirs| target.starts_with(theirs));
+        (target.to_owned(), if indiscreet { level.min(LevelFilter::INFO) } else { level })
+    };
+    let theirs = INDISCREET.map(|target| discreet((target, default)));
+    let asked_for: Vec<_> = levels.iter().map(discreet).collect();
+    let filter = Targets::new().with_default(default).with_targets(theirs).with_targets(asked_for);
+    filter.with_target(REPEATED, LevelFilter::OFF)
 }
 
 /// Writes events as lines.
@@ -161,6 +172,22 @@ mod tests {
             "rows": 3, "message": "a line\nwith a break", "target": lines[0]["target"],
         });
         assert_eq!(lines[0], expected);
+    }
+
+    #[test]
+    fn no_level_lets_a_library_write_requests_down() {
+        let work = || {
+            tracing::trace!(target: "aws_smithy_runtime::client::orchestrator", request = "a secret");
+            tracing::debug!(target: "hyper::proto", "a secret");
+            tracing::warn!(target: "aws_config", "a warning");
+            tracing::trace!("our own");
+        };
+        for levels in ["trace", "trace,aws_smithy_runtime=trace,hyper::proto=debug"] {
+            let lines = logged(Some(levels), work);
+            let said: Vec<_> = lines.iter().map(|line| line["message"].as_str().unwrap()).collect();
+            assert_eq!(said, ["a warning", "our own"], "{levels}");
+        }
+        assert_eq!(logged(Some("error"), work).len(), 0);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tenantry_app::workers::WorkerError;
 use tenantry_app::workers::reconciler::Reconciler;
 use tenantry_app::workers::relay::Relay;
-use tenantry_app::workers::sweeper::Sweeper;
+use tenantry_app::workers::sweeper::{SweepRun, Sweeper};
 use tenantry_core::ports::Clock;
 use tenantry_core::{BoxFuture, Timestamp};
 
@@ -22,12 +22,21 @@ pub(super) struct SweeperFunction {
     pub(super) tracer: Tracer,
 }
 
+/// A sweep that took up so much may have left as much behind.
+const BUSY_SWEEP: u64 = 500;
+
 impl SweeperFunction {
     async fn sweep(&self) -> Result<Value, WorkerError> {
-        let swept = self.sweeper.run_once().await?;
-        let mut total = json!({
-            "operations": swept.operations, "deliveries": swept.deliveries, "cleared": swept.cleared,
-        });
+        let mut swept = SweepRun::default();
+        loop {
+            let run = self.sweeper.run_once().await?;
+            swept.operations += run.operations;
+            swept.deliveries += run.deliveries;
+            swept.cleared += run.cleared;
+            if run.operations + run.deliveries + run.cleared < BUSY_SWEEP {
+                break;
+            }
+        }
         let (mut published, mut sent, mut failed) = (0, 0, 0);
         loop {
             let run = self.relay.run_once().await?;
@@ -38,10 +47,10 @@ impl SweeperFunction {
                 break;
             }
         }
-        total["published"] = published.into();
-        total["sent"] = sent.into();
-        total["failed"] = failed.into();
-        Ok(total)
+        Ok(json!({
+            "operations": swept.operations, "deliveries": swept.deliveries, "cleared": swept.cleared,
+            "published": published, "sent": sent, "failed": failed,
+        }))
     }
 }
 
