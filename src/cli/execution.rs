@@ -78,6 +78,10 @@ pub(super) enum To {
     Stderr,
 }
 
+/// How soon it is looked again after something happened; half as long again each time that nothing did, because on AWS
+/// each look is paid for.
+const POLL_FIRST: Duration = Duration::from_millis(150);
+const POLL_MAX: Duration = Duration::from_secs(2);
 /// How long a followed server may be away, such as for a restart.
 const PATIENCE: Duration = Duration::from_secs(30);
 const EVENT_COLUMNS: [output::Column; 4] =
@@ -169,6 +173,7 @@ pub(super) async fn follow(
     let began = Instant::now();
     let mut away_since: Option<Instant> = None;
     let mut last = 0;
+    let mut pause = POLL_FIRST;
     loop {
         match poll(client, execution, last).await {
             Ok((events, status)) => {
@@ -188,6 +193,7 @@ pub(super) async fn follow(
                     return Ok(if status == "succeeded" { Exit::Success } else { Exit::Failure });
                 }
                 if !idle {
+                    pause = POLL_FIRST;
                     continue;
                 }
             }
@@ -200,7 +206,8 @@ pub(super) async fn follow(
             eprintln!("{execution} is still running after {} s", began.elapsed().as_secs());
             return Ok(Exit::Timeout);
         }
-        tokio::time::sleep(Duration::from_millis(150)).await;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 3 / 2).min(POLL_MAX);
     }
 }
 
