@@ -87,16 +87,16 @@ impl Function {
         REGISTRY.iter().map(|step| step.name).chain(OTHERS.iter().map(|(name, _)| *name))
     }
 
-    /// The function of that name, which is what Lambda calls its handler.
+    /// The function of that name, which is what Lambda calls its handler, and the name.
     ///
     /// # Errors
     /// [`UnknownFunction`], which lists those that there are.
-    pub fn find(name: &str) -> Result<Self, UnknownFunction> {
+    pub fn find(name: &str) -> Result<(&'static str, Self), UnknownFunction> {
         if let Some(step) = tenantry_handlers::registry::find(name) {
-            return Ok(Function::Step(step));
+            return Ok((step.name, Function::Step(step)));
         }
         let other = OTHERS.iter().find(|(known, _)| *known == name);
-        other.map(|(_, function)| *function).ok_or_else(|| UnknownFunction(name.chars().take(64).collect()))
+        other.copied().ok_or_else(|| UnknownFunction(name.chars().take(64).collect()))
     }
 }
 
@@ -116,10 +116,10 @@ mod tests {
         let names: BTreeSet<&str> = Function::names().collect();
         assert_eq!(names.len(), Function::names().count());
         for name in names {
-            match Function::find(name).unwrap() {
-                Function::Step(step) => assert_eq!(step.name, name),
-                Function::Worker(worker) => assert_eq!(worker.queue(), name.replace('_', "-")),
-                _ => {}
+            let (found, function) = Function::find(name).unwrap();
+            assert_eq!(found, name);
+            if let Function::Worker(worker) = function {
+                assert_eq!(worker.queue(), name.replace('_', "-"));
             }
         }
         let unknown = Function::find("place-tenant").err().unwrap().to_string();

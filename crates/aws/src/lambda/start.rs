@@ -100,8 +100,7 @@ async fn report(error: &StartError) -> Result<(), Error> {
 fn make(process: &Process) -> Result<(&'static str, Arc<dyn Invoke>), StartError> {
     let variable = |name: &str| process.variables.get(name).filter(|value| !value.is_empty());
     let handler = variable("_HANDLER").map(String::as_str).unwrap_or_default();
-    let function = Function::find(handler)?;
-    let name = Function::names().find(|name| *name == handler).unwrap_or("unknown");
+    let (name, function) = Function::find(handler)?;
     let clients = Arc::new(Clients::new(clients::sdk_config(process.variables.clone())?));
     let deployment = Deployment::of(process.variables.clone());
     let tracer = Tracer::new(
