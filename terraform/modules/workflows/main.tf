@@ -18,6 +18,15 @@ locals {
     )
   }
 
+  # An emulator takes only numbers for these, and fails a task whose timeout is computed. On AWS: as they are.
+  deployed = {
+    for name, definition in local.definitions : name => (
+      var.context.emulated
+      ? replace(definition, "/\"(Timeout|Heartbeat)Seconds\": *\"{%[^\"]*\"/", "\"$${1}Seconds\": 3600")
+      : definition
+    )
+  }
+
   statements = {
     for name, workflow in local.workflows : name => [
       for statement in workflow.statements : {
@@ -47,7 +56,7 @@ resource "aws_sfn_state_machine" "this" {
   name       = local.machine_names[each.key]
   type       = "STANDARD"
   role_arn   = aws_iam_role.this[each.key].arn
-  definition = local.definitions[each.key]
+  definition = local.deployed[each.key]
   publish    = true
 
   logging_configuration {

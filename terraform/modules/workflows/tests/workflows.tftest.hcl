@@ -58,6 +58,11 @@ run "as_the_contract_says" {
   }
 
   assert {
+    condition     = alltrue([for name, machine in aws_sfn_state_machine.this : machine.definition == output.definitions[name]])
+    error_message = "What is deployed on AWS is not the rendered file."
+  }
+
+  assert {
     condition = alltrue([
       for name, definition in output.definitions :
       strcontains(definition, "function:acme-validate_tenant:live") && strcontains(definition, "/acme-integrations\"") &&
