@@ -64,7 +64,8 @@ resource "aws_apigatewayv2_route" "guarded" {
 
 resource "aws_cloudwatch_log_group" "access" {
   #checkov:skip=CKV_AWS_338:how long logs are kept is a variable: a year of them costs more than everything else
-  name              = "/aws/apigateway/${local.name}"
+  # The prefix keeps the log delivery's resource policy below its size limit, as AWS recommends.
+  name              = "/aws/vendedlogs/apigateway/${local.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.key_arn
 }
@@ -121,6 +122,9 @@ resource "aws_lambda_permission" "api" {
   qualifier     = "live"
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${aws_apigatewayv2_api.this.execution_arn}/*/*"
+
+  # The alias is there before the integration that calls it.
+  depends_on = [aws_apigatewayv2_integration.this]
 }
 
 resource "aws_lambda_permission" "authorizer" {

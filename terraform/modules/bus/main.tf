@@ -19,7 +19,11 @@ resource "aws_cloudwatch_event_bus_policy" "this" {
       Principal = "*"
       Action    = "events:PutEvents"
       Resource  = aws_cloudwatch_event_bus.this.arn
-      Condition = { ArnNotEquals = { "aws:PrincipalArn" = var.publisher_role_arns } }
+      Condition = {
+        ArnNotEquals = { "aws:PrincipalArn" = var.publisher_role_arns }
+        # A service that acts for nobody has no such ARN: replays of the archive are EventBridge's own.
+        Bool = { "aws:PrincipalIsAWSService" = "false" }
+      }
       }], length(var.subscriber_account_ids) == 0 ? [] : [{
       Sid       = "SubscribersOfOtherAccountsKeepTheirOwnRules"
       Effect    = "Allow"

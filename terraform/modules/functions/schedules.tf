@@ -40,6 +40,9 @@ resource "aws_scheduler_schedule" "this" {
       maximum_retry_attempts       = 1
     }
   }
+
+  # A first round without permission would be a dead letter, and an alarm.
+  depends_on = [aws_iam_role_policy.scheduler, aws_lambda_function_event_invoke_config.this]
 }
 
 resource "aws_lambda_function_event_invoke_config" "this" {

@@ -41,12 +41,22 @@ resource "aws_sns_topic_subscription" "email" {
   endpoint  = each.key
 }
 
-# Traces of this deployment alone. The emulator has no X-Ray.
+# Traces of this deployment alone: requests, what is told, and executions, where they fail or are slow. X-Ray knows no
+# beginnings of services' names, so each is named. The emulator has no X-Ray.
+locals {
+  traced_services = concat(
+    [for name in ["api", "relay"] : var.function_names[name]],
+    [for workflow, arn in var.state_machine_arns : reverse(split(":", arn))[0]],
+  )
+}
+
 resource "aws_xray_group" "this" {
   count = var.context.emulated ? 0 : 1
 
-  group_name        = var.context.prefix
-  filter_expression = "service(begins_with(\"${var.context.prefix}-\")) AND (fault = true OR error = true OR responsetime > 5)"
+  group_name = var.context.prefix
+  filter_expression = join(" OR ", [
+    for name in local.traced_services : "service(\"${name}\") { fault = true OR error = true OR responsetime > 5 }"
+  ])
 
   insights_configuration {
     insights_enabled      = true

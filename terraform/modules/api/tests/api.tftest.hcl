@@ -67,6 +67,16 @@ run "only_what_says_nothing_of_tenants_is_open" {
 
 run "calls_are_written_down_and_bounded" {
   assert {
+    condition     = startswith(aws_cloudwatch_log_group.access.name, "/aws/vendedlogs/")
+    error_message = "Each API makes the account's resource policy for log deliveries longer, until AWS refuses it."
+  }
+
+  assert {
+    condition     = !aws_apigatewayv2_stage.this.default_route_settings[0].detailed_metrics_enabled && alltrue([for route in aws_apigatewayv2_stage.this.route_settings : !route.detailed_metrics_enabled])
+    error_message = "Each route has six custom metrics that are paid for."
+  }
+
+  assert {
     condition     = alltrue([for field in ["requestId", "ip", "method", "path", "status", "principal"] : can(jsondecode(aws_apigatewayv2_stage.this.access_log_settings[0].format)[field])])
     error_message = "The access log does not say who asked for what, and what came of it."
   }

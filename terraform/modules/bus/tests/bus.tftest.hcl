@@ -49,6 +49,11 @@ run "only_the_publishers_publish" {
     condition     = length(jsondecode(aws_cloudwatch_event_bus_policy.this[0].policy).Statement) == 1 && jsondecode(aws_cloudwatch_event_bus_policy.this[0].policy).Statement[0].Condition.ArnNotEquals["aws:PrincipalArn"] == ["arn:aws:iam::111122223333:role/acme-relay"]
     error_message = "Somebody else may publish, or another account may come in."
   }
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_bus_policy.this[0].policy).Statement[0].Condition.Bool["aws:PrincipalIsAWSService"] == "false"
+    error_message = "EventBridge itself may not put a replay of the archive on the bus."
+  }
 }
 
 run "other_accounts_come_in_by_name" {

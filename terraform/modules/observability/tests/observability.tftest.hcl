@@ -77,8 +77,15 @@ run "alarms" {
   }
 
   assert {
-    condition     = length(aws_xray_group.this) == 1 && length(aws_budgets_budget.this) == 1
-    error_message = "The traces' group or the budget is missing."
+    condition = aws_xray_group.this[0].filter_expression == join(" OR ", [
+      for name in ["acme-api", "acme-relay", "acme-provision_tenant"] : "service(\"${name}\") { fault = true OR error = true OR responsetime > 5 }"
+    ])
+    error_message = "The traces' group asks in words that X-Ray does not know, or not for this deployment."
+  }
+
+  assert {
+    condition     = one(one(aws_budgets_budget.this[0].cost_filter).values) == "user:Application$acme" && one(aws_budgets_budget.this[0].notification).notification_type == "FORECASTED"
+    error_message = "The budget is missing, or counts what others spend."
   }
 }
 
