@@ -12,8 +12,9 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// The longest that one attempt of a call may take; [`crate::call`] bounds the call as a whole.
-const ATTEMPT: Duration = Duration::from_secs(10);
+/// The longest that one attempt of a call may take. Shorter than the time within which [`crate::call`] begins another
+/// one, so that a connection that went dead while Lambda had frozen the process costs one attempt, and not the call.
+const ATTEMPT: Duration = Duration::from_secs(5);
 const CONNECT: Duration = Duration::from_secs(3);
 
 /// One set of clients per process. Connections are kept and shared.
