@@ -30,6 +30,8 @@ const CLAIM: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(100);
 /// How long it waits: less than an API call may take.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How often a letter may move between the reads of its two rows before one of them is taken for lost.
+const MOVES_MAX: usize = 20;
 
 /// The dead letters of all queues. Clones share them.
 #[derive(Clone)]
@@ -43,6 +45,12 @@ pub struct AwsDeadLetters {
 
 fn refused(message: impl Into<String>) -> PortError {
     PortError::Refused { port: PORT, message: message.into() }
+}
+
+/// Somebody deleted one of a letter's rows by hand.
+fn lost(queue: &str, id: &MessageId) -> PortError {
+    let message = format!("message {id} of {queue} has a pointer, and no letter; purge it");
+    PortError::Damaged { port: PORT, message }
 }
 
 fn is_queue(name: &str) -> bool {
@@ -105,7 +113,10 @@ impl AwsDeadLetters {
     }
 
     async fn commit(&self, actions: Vec<Action>) -> Result<(), CommitError> {
-        let commit = Commit::of(actions);
+        self.carry_out(Commit::of(actions)).await
+    }
+
+    async fn carry_out(&self, commit: Commit) -> Result<(), CommitError> {
         let policy = RetryPolicy { tries_max: 10, ..RetryPolicy::SHORT };
         retry(self.clock.as_ref(), self.ids.as_ref(), &policy, || self.table.commit(commit.clone())).await
     }
@@ -174,13 +185,14 @@ impl AwsDeadLetters {
 
     async fn find(&self, queue: &str, id: &MessageId) -> Result<Option<DeadLetter>, PortError> {
         let pointer = Key::dead_letter_pointer(queue, id);
-        while let Some(PointerRow { died_at, .. }) = self.pointer(&pointer).await? {
+        for _ in 0..MOVES_MAX {
+            let Some(PointerRow { died_at, .. }) = self.pointer(&pointer).await? else { return Ok(None) };
             if let Some(item) = self.table.get(&Key::dead_letter(queue, died_at, id)).await? {
                 return item.record::<LetterRow>()?.open(&*self.data_keys).await.map(Some);
             }
             // It went, or died anew, between the two reads: the pointer tells.
         }
-        Ok(None)
+        Err(lost(queue, id))
     }
 
     /// Claims a letter; waits where another redrive of it is under way. `None` where it is not there (any more).
@@ -203,7 +215,9 @@ impl AwsDeadLetters {
                 };
                 let died_at = found.died_at;
                 let put = Action::put_if(Item::of(pointer.clone(), &row), vec![Condition::Exists, free]);
-                match self.commit(vec![put]).await {
+                // With a token, so that a lost answer does not leave a claim behind that nobody knows to be his.
+                let commit = Commit { actions: vec![put], request_token: Some(claim.clone()) };
+                match self.carry_out(commit).await {
                     Ok(()) => return Ok(Some(Claimed { pointer, died_at, claim })),
                     Err(CommitError::ConditionFailed { .. }) => continue,
                     Err(error) => return Err(port_error(error)),
@@ -271,10 +285,7 @@ impl AwsDeadLetters {
         let key = Key::dead_letter(queue, claimed.died_at, id);
         let row: LetterRow = match self.table.get(&key).await? {
             Some(item) => item.record()?,
-            None => {
-                let message = format!("message {id} of {queue} has a pointer, and no letter");
-                return Err(PortError::Damaged { port: PORT, message });
-            }
+            None => return Err(lost(queue, id)),
         };
         let group = row.group().to_owned();
         let message = |body| OutgoingMessage { body, group, delay: Duration::ZERO };
