@@ -33,14 +33,13 @@ pub(super) async fn run(table: &AwsTable, commit: Commit) -> Result<(), CommitEr
         now = table.tokens.first_use(token, now);
     }
     let now = now.as_seconds();
-    let is_check = matches!(actions[..], [Action::Check { .. }]);
-    let token = match request_token {
-        None if actions.len() == 1 && !is_check => None,
-        None => Some(table.calls.ids().next().to_string()),
-        given => given,
-    };
+    let is_plain = request_token.is_none() && !matches!(actions[..], [_, _, ..] | [Action::Check { .. }]);
     let mut anew = vec![false; actions.len()];
     loop {
+        // A token of our own is good for one request: the next round is another one, after a refusal that is certain.
+        // The caller's stays, because whoever repeats the commit comes with it.
+        let fresh = || table.calls.ids().next().to_string();
+        let token = (!is_plain).then(|| request_token.clone().unwrap_or_else(fresh));
         let writes = actions.iter().zip(&anew).map(|(action, anew)| match anew {
             true => Write::anew(action, now).unwrap_or_else(|| Write::of(action, now)),
             false => Write::of(action, now),
