@@ -39,6 +39,16 @@ const THROTTLED: &[&str] = &[
     "TransactionInProgressException",
 ];
 
+/// Codes below 500 with which a service says that it lost the request on its way, so that nobody knows what was done.
+/// Same page.
+const LOST: &[&str] = &["RequestTimeout", "RequestTimeoutException"];
+
+/// Whether a code says that nothing was done, and that the same may be sent again.
+pub(crate) fn is_throttling(code: &str) -> bool {
+    // With the query protocol's prefix too.
+    THROTTLED.contains(&code.rsplit('.').next().unwrap_or(code))
+}
+
 /// What is known of a failed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
@@ -54,9 +64,10 @@ pub enum Failure {
 pub fn failure<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Failure {
     match error {
         SdkError::ServiceError(service) => {
-            let throttled = service.err().code().is_some_and(|code| THROTTLED.contains(&code));
+            let code = service.err().code().unwrap_or_default();
             match service.raw().status().as_u16() {
-                _ if throttled => Failure::Throttled,
+                _ if is_throttling(code) => Failure::Throttled,
+                _ if LOST.contains(&code) => Failure::Unknown,
                 429 => Failure::Throttled,
                 500.. => Failure::Unknown,
                 _ => Failure::Refused,
@@ -165,5 +176,47 @@ impl Calls {
         retry(self.clock.as_ref(), self.ids.as_ref(), &self.policy, attempt)
             .await
             .map_err(|attempt| attempt.error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_smithy_runtime_api::http::StatusCode;
+    use aws_smithy_types::body::SdkBody;
+    use aws_smithy_types::error::ErrorMetadata;
+
+    #[derive(Debug)]
+    struct Told(ErrorMetadata);
+
+    impl ProvideErrorMetadata for Told {
+        fn meta(&self) -> &ErrorMetadata {
+            &self.0
+        }
+    }
+
+    fn answered(status: u16, code: &str) -> Failure {
+        let response = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::empty());
+        failure(&SdkError::service_error(Told(ErrorMetadata::builder().code(code).build()), response))
+    }
+
+    #[test]
+    fn table_of_failures() {
+        use Failure::{Refused, Throttled, Unknown};
+        let table = [
+            (400, "ThrottlingException", Throttled),
+            (403, "RequestThrottled", Throttled),
+            (403, "AWS.SimpleQueueService.RequestThrottled", Throttled),
+            (503, "SlowDown", Throttled),
+            (429, "NeverHeardOf", Throttled),
+            (500, "InternalServerError", Unknown),
+            (503, "NeverHeardOf", Unknown),
+            (400, "RequestTimeout", Unknown),
+            (400, "ValidationException", Refused),
+            (403, "AccessDeniedException", Refused),
+        ];
+        for (status, code, expected) in table {
+            assert_eq!(answered(status, code), expected, "{status} {code}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::PORT;
 use crate::batch::{self, Outcome};
-use crate::call::{Calls, Repeat, port_error};
+use crate::call::{Calls, Repeat, is_throttling, port_error};
 use crate::clients::Clients;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_smithy_types::DateTime;
@@ -22,9 +22,8 @@ const BYTES_MAX: usize = 256 * 1024;
 /// Calls of one publication that are on their way at once.
 const CALLS_IN_FLIGHT: usize = 4;
 
-/// Error codes of entries that may succeed when they are sent again.
-const TRANSIENT: &[&str] =
-    &["InternalException", "InternalFailure", "ServiceUnavailable", "ThrottlingException"];
+/// Error codes of entries that may succeed when they are sent again, beside those of throttling.
+const TRANSIENT: &[&str] = &["InternalException", "InternalFailure", "ServiceUnavailable"];
 
 /// Where the bus puts events for others.
 pub trait Publisher: Send + Sync {
@@ -72,7 +71,11 @@ impl EventBridge {
             None => Outcome::Done(()),
             Some(code) => {
                 let why = format!("{code}: {}", entry.error_message().unwrap_or("no message"));
-                if TRANSIENT.contains(&code) { Outcome::Again(why) } else { Outcome::Refused(why) }
+                if TRANSIENT.contains(&code) || is_throttling(code) {
+                    Outcome::Again(why)
+                } else {
+                    Outcome::Refused(why)
+                }
             }
         });
         Ok(outcomes.collect())

@@ -11,7 +11,7 @@ mod message;
 pub use message::{message_of_record, message_of_sdk};
 
 use crate::batch::{self, Outcome};
-use crate::call::{Calls, Repeat, port_error};
+use crate::call::{Calls, Repeat, is_throttling, port_error};
 use crate::clients::Clients;
 use aws_sdk_sqs::types::{
     MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName, SendMessageBatchRequestEntry,
@@ -166,7 +166,7 @@ impl AwsQueue {
         }
         for failed in answer.failed() {
             let why = format!("{}: {}", failed.code(), failed.message().unwrap_or("no message"));
-            let again = !failed.sender_fault() || failed.code().contains("Throttl");
+            let again = !failed.sender_fault() || is_throttling(failed.code());
             if let Some(outcome) = place(failed.id(), &mut outcomes) {
                 *outcome = if again { Outcome::Again(why) } else { Outcome::Refused(why) };
             }
