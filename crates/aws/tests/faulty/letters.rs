@@ -1,15 +1,21 @@
 //! A message that died is written down once, and a redrive loses none: it comes back at least once, and its letter goes.
 
-use super::queue::{drain, queue};
+use super::queue::{drain, make_queue, queue};
 use super::{Ways, persist};
-use crate::support::{calls, make_table};
+use crate::proxy::{Fault, Proxy, Request};
+use crate::support::{calls, clients, emulator, make_table};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use tenantry_app::testing::MemoryDataKeys;
 use tenantry_aws::dead_letters::AwsDeadLetters;
+use tenantry_aws::queue::AwsQueue;
 use tenantry_aws::table::AwsTable;
-use tenantry_core::ports::{Clock, DataKeys, DeadLetter, DeadLetters as _, DeadReason, Table};
+use tenantry_core::keys::Key;
+use tenantry_core::ports::{
+    Action, Clock, Commit, DataKeys, DeadLetter, DeadLetters as _, DeadReason, PortError, Table,
+};
 use tenantry_core::{BoxFuture, MessageId, Timestamp};
 
 const LETTERS: u128 = 30;
@@ -91,4 +97,44 @@ async fn a_redrive_loses_nothing() {
         "{LETTERS} letters, {answered_true} redrives answered yes, {} messages",
         bodies.len()
     ));
+}
+
+/// What is lost of an answer to the claim leaves no claim behind: the redrive goes on at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_whose_answer_is_lost_is_known() {
+    let Some(emulator) = emulator("lost answers of claims") else { return };
+    let facts = emulator.facts();
+    let lost = AtomicBool::new(false);
+    let choose = move |request: &Request| {
+        let write = ["PutItem", "TransactWriteItems"].iter().any(|name| request.target().ends_with(name));
+        let claims = request.json().is_some_and(|body| body.to_string().contains("claimedUntil"));
+        (write && claims && !lost.swap(true, Ordering::SeqCst)).then_some(Fault::LoseAnswer)
+    };
+    let proxy = Proxy::choosing(&facts, Box::new(choose)).await;
+    let name = make_table(&clients(&facts)).await;
+    let url = make_queue(&clients(&facts)).await;
+    let way = clients(proxy.facts());
+    let table: Arc<dyn Table> = Arc::new(AwsTable::new(Arc::clone(&way), calls(), &name));
+    let queue = AwsQueue::new(way, calls(), url);
+    let keys: Arc<dyn DataKeys> = Arc::new(MemoryDataKeys::default());
+    let (clock, ids) = (calls().clock().clone(), calls().ids().clone());
+    let letters = AwsDeadLetters::new(table.clone(), keys, [(QUEUE, queue)], clock, ids);
+
+    letters.bury(letter(1)).await.unwrap();
+    assert!(letters.redrive(QUEUE, &letter(1).id).await.unwrap());
+    assert_eq!(letters.list(QUEUE, None, 10).await.unwrap().items, []);
+
+    // And of one of whose rows somebody has deleted, nobody looks for the other one for ever.
+    letters.bury(letter(2)).await.unwrap();
+    let row = Key::dead_letter(QUEUE, letter(2).died_at, &letter(2).id);
+    table.commit(Commit::of(vec![Action::Delete { key: row, conditions: vec![] }])).await.unwrap();
+    let id = letter(2).id;
+    for answer in [letters.get(QUEUE, &id).await.map(drop), letters.redrive(QUEUE, &id).await.map(drop)] {
+        assert!(
+            matches!(&answer, Err(PortError::Damaged { message, .. }) if message.contains(id.as_str())),
+            "{answer:?}"
+        );
+    }
+    assert!(letters.purge(QUEUE, &id).await.unwrap());
+    assert_eq!(letters.get(QUEUE, &id).await.unwrap(), None);
 }

@@ -3,11 +3,14 @@
 
 use super::plan::Chance;
 use super::{Ways, persist};
-use crate::support::{calls, make_table};
+use crate::proxy::{Fault, Proxy, Request};
+use crate::support::{calls, calls_within, clients, emulator, make_table};
 use futures::future::join_all;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tenantry_aws::table::AwsTable;
 use tenantry_core::TenantId;
 use tenantry_core::keys::{Key, Range};
@@ -163,4 +166,52 @@ async fn commits_are_whole_and_take_effect_once() {
     let counts = usize::try_from(TASKS * OPERATIONS).unwrap() - transfers.len();
     assert_eq!((counted["n"].as_u64(), marks), (Some(counts as u64), counts));
     ways.tell(&format!("{} of {} transfers and {counts} counts", receipts.len(), transfers.len()));
+}
+
+/// A process that Lambda had frozen may find its connection dead, without a word: that costs an attempt, not the call.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_never_answers_costs_an_attempt() {
+    let Some(emulator) = emulator("connections that never answer") else { return };
+    let facts = emulator.facts();
+    let first = AtomicBool::new(true);
+    let choose = move |_: &Request| {
+        first.swap(false, Ordering::SeqCst).then_some(Fault::Late(Duration::from_secs(3_600)))
+    };
+    let proxy = Proxy::choosing(&facts, Box::new(choose)).await;
+    let name = make_table(&clients(&facts)).await;
+    // As long as the functions' calls.
+    let table = AwsTable::new(clients(proxy.facts()), calls_within(Duration::from_secs(8)), &name);
+    assert_eq!(table.get(&counter()).await.unwrap(), None);
+    assert_eq!(proxy.requests(), 2);
+}
+
+/// A token that comes with another request is refused by DynamoDB, so that each round of a commit that met an expired item
+/// has its own; but the caller's stays.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rounds_of_a_commit_have_their_own_tokens() {
+    let Some(emulator) = emulator("tokens of rounds") else { return };
+    let facts = emulator.facts();
+    let tokens: Arc<Mutex<Vec<String>>> = Arc::default();
+    let seen = Arc::clone(&tokens);
+    let choose = move |request: &Request| {
+        let token = request.json()?["ClientRequestToken"].as_str()?.to_owned();
+        seen.lock().expect("nobody panics with it").push(token);
+        None
+    };
+    let proxy = Proxy::choosing(&facts, Box::new(choose)).await;
+    let name = make_table(&clients(&facts)).await;
+    let table = AwsTable::new(clients(proxy.facts()), calls(), &name);
+    let taken = || std::mem::take(&mut *tokens.lock().expect("nobody panics with it"));
+    for given in [None, Some("the-callers-own".to_owned())] {
+        let old = Item::new(account(1), Map::from_iter([("balance".to_owned(), json!(7))]));
+        let old = Item { expires_at_seconds: Some(1), ..old };
+        table.commit(Commit::of(vec![Action::put(old)])).await.unwrap();
+        let actions = vec![add(account(1), "balance", 1, vec![]), add(account(2), "balance", 1, vec![])];
+        table.commit(Commit { actions, request_token: given.clone() }).await.unwrap();
+        let anew = table.get(&account(1)).await.unwrap().unwrap();
+        assert_eq!(anew.attributes["balance"], json!(1), "begun anew");
+        let tokens = taken();
+        assert_eq!(tokens.len(), 2, "two rounds: {tokens:?}");
+        assert_eq!(tokens[0] == tokens[1], given.is_some(), "{tokens:?}");
+    }
 }
