@@ -76,7 +76,7 @@ locals {
       for name, workflow in local.contract.workflows : "execution/${name}" =>
       ["${local.arn.states}:execution:${var.prefix}-${name}:*"]
     },
-    { for name, arn in local.function_arns : "function/${name}" => [arn, "${arn}:*"] },
+    { for name, arn in local.function_arns : "function/${name}" => ["${arn}:live"] },
     {
       for name, function in local.contract.functions : "logGroup/${name}" =>
       ["${local.arn.logs}:log-group:/aws/lambda/${var.prefix}-${name}:*"]

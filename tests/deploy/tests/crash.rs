@@ -32,7 +32,11 @@ async fn a_step_that_dies_is_tried_again() {
     let tenant = created["tenantId"].as_str().expect("an id");
     let operations = control_plane.pages(&format!("/v1/tenants/{tenant}/operations"), "cursor").await;
     let [operation] = operations.as_slice() else { panic!("one sign-up, one operation: {operations:#?}") };
-    assert_eq!((&operation["status"], &operation["attempt"]), (&"succeeded".into(), &1.into()), "{operation:#}");
+    assert_eq!(
+        (&operation["status"], &operation["attempt"]),
+        (&"succeeded".into(), &1.into()),
+        "{operation:#}"
+    );
     let execution = operation["executionId"].as_str().expect("an id");
     let history = control_plane.tenantry(&["execution", "history", execution, "--limit", "1000"]).await;
     let failed: Vec<&Value> = history

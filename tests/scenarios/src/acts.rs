@@ -126,10 +126,16 @@ impl World<'_> {
         let tenant = &self.tenant(label).tenant_id;
         let found = until(&format!("{label} to be {status}"), || async {
             let found = self.on.tenantry(&["tenant", "show", tenant]).await;
-            let there =
-                found["status"] == *status && generation.is_none_or(|wanted| found["generation"] == wanted);
+            let settled = match text(&found, "/status") {
+                "active" => true,
+                // One that is tried again keeps its status, without an error, until its attempt begins.
+                "provisioning_failed" => found["statusDetail"]["lastError"].is_object(),
+                _ => false,
+            };
+            let there = found["status"] == *status
+                && (settled || status == "provisioning")
+                && generation.is_none_or(|wanted| found["generation"] == wanted);
             // What has ended the other way comes to nothing else.
-            let settled = matches!(text(&found, "/status"), "active" | "provisioning_failed");
             let stale = generation.is_some_and(|wanted| found["generation"].as_u64() < Some(wanted));
             assert!(
                 there || stale || !settled || status == "provisioning",

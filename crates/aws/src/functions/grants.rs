@@ -243,15 +243,17 @@ pub fn mapping_grants(function: &Function) -> Vec<Grant> {
 /// The queue for rounds that could not be begun or ended.
 pub const SCHEDULES: &str = "schedules";
 
-/// What every function's role is allowed for its logs and traces.
+/// What every function's role is allowed for its logs, and, but for rounds that nobody waits for, its traces.
 /// <https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSXRayDaemonWriteAccess.html>
 pub fn runtime_grants(function: &Function) -> Vec<Grant> {
     let mut all: Vec<Grant> = ["logs:CreateLogStream", "logs:PutLogEvents"]
         .map(|action| Grant::of(action, Resource::LogGroup(function.name.to_owned())))
         .to_vec();
-    all.extend(
-        ["xray:PutTelemetryRecords", "xray:PutTraceSegments"].map(|action| Grant::of(action, Resource::Any)),
-    );
+    let is_round = matches!(function.trigger, Some(Trigger::Schedule { .. }));
+    if !is_round {
+        let traces = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"];
+        all.extend(traces.map(|action| Grant::of(action, Resource::Any)));
+    }
     all
 }
 
