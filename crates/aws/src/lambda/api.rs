@@ -7,7 +7,8 @@ use futures::future::{Either, select};
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::http::{HeaderValue, Request, StatusCode, Uri, header, uri::PathAndQuery};
 use lambda_http::request::RequestContext;
-use lambda_http::{Body, IntoResponse as _, RequestExt as _};
+use lambda_http::tower::Service as _;
+use lambda_http::{Body, RequestExt as _};
 use lambda_runtime::Diagnostic;
 use serde_json::Map;
 use serde_json::value::RawValue;
@@ -16,8 +17,8 @@ use tenantry_core::BoxFuture;
 use tenantry_core::ports::Clock;
 
 /// The API's function.
-pub(super) struct ApiFunction<R> {
-    pub(super) router: R,
+pub(super) struct ApiFunction {
+    pub(super) router: axum::Router,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) tracer: Tracer,
 }
@@ -67,30 +68,28 @@ fn out_of_time() -> ApiGatewayV2httpResponse {
     response
 }
 
-async fn response(answered: lambda_http::Response<Body>) -> ApiGatewayV2httpResponse {
+/// The router's answer as API Gateway takes it: text as it is, all else in base64.
+async fn response(answered: lambda_http::Response<axum::body::Body>) -> ApiGatewayV2httpResponse {
     let (parts, body) = answered.into_parts();
     let mut response = ApiGatewayV2httpResponse::default();
     response.status_code = i64::from(parts.status.as_u16());
-    response.is_base64_encoded = matches!(body, Body::Binary(_));
     response.headers = parts.headers;
-    response.body = (!matches!(body, Body::Empty)).then_some(body);
+    match axum::body::to_bytes(body, usize::MAX).await.map(|bytes| String::from_utf8(bytes.into())) {
+        Ok(Ok(text)) => response.body = Some(Body::Text(text)),
+        Ok(Err(binary)) => {
+            response.is_base64_encoded = true;
+            response.body = Some(Body::Binary(binary.into_bytes()));
+        }
+        // The router's bodies are whole before they are answered; only a stream could break off, and there is none.
+        Err(error) => {
+            tracing::error!(%error, "an answer broke off");
+            return out_of_time();
+        }
+    }
     response
 }
 
-impl<R, B> Invoke for ApiFunction<R>
-where
-    R: lambda_http::Service<
-            Request<Body>,
-            Response = lambda_http::Response<B>,
-            Error = std::convert::Infallible,
-        > + Clone
-        + Send
-        + Sync
-        + 'static,
-    R::Future: Send,
-    lambda_http::Response<B>: lambda_http::IntoResponse,
-    B: Send,
-{
+impl Invoke for ApiFunction {
     fn invoke<'a>(
         &'a self,
         event: &'a RawValue,
@@ -101,11 +100,10 @@ where
             let subsegment = self.tracer.begin(invocation.trace.as_ref(), "router", Map::new());
             let mut router = self.router.clone();
             let work = Box::pin(async move {
-                let answered = match router.call(request).await {
-                    Ok(answered) => answered,
+                match router.call(request).await {
+                    Ok(answered) => response(answered).await,
                     Err(never) => match never {},
-                };
-                response(answered.into_response().await).await
+                }
             });
             let response = match select(work, self.clock.sleep_until(invocation.until)).await {
                 Either::Left((response, _)) => response,
