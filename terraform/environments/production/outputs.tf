@@ -24,7 +24,7 @@ output "bus" {
 }
 
 output "bus_arn" {
-  description = "The bus's ARN, for subscribers of other accounts."
+  description = "The bus's ARN, for rules of other accounts."
   value       = module.bus.arn
 }
 

@@ -14,8 +14,8 @@ variable "prefix" {
   default     = "tenantry"
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,18}[a-z0-9]$", var.prefix)) && !strcontains(var.prefix, "--")
-    error_message = "prefix must be 2 to 20 lower-case letters, digits and single hyphens, begin with a letter and not end with a hyphen: it is part of names that AWS limits to 63 and 64 characters."
+    condition     = can(regex("^[a-z][a-z0-9-]{1,18}[a-z0-9]$", var.prefix)) && !strcontains(var.prefix, "--")
+    error_message = "prefix must be 3 to 20 lower-case letters, digits and single hyphens, begin with a letter and not end with a hyphen: it is the name of a table, which has at least 3 characters, and part of names that AWS limits to 63 and 64."
   }
 
   validation {
@@ -238,7 +238,7 @@ variable "domain" {
 }
 
 variable "subscriber_account_ids" {
-  description = "Other accounts that may keep rules of their own on the bus (modules/subscriber)."
+  description = "Other accounts that may keep rules of their own on the bus, which lead to buses of their own. A queue of another account needs none of it (modules/subscriber)."
   type        = list(string)
   default     = []
 

@@ -4,7 +4,7 @@ variable "publisher_role_arns" {
 }
 
 variable "subscriber_account_ids" {
-  description = "Other accounts that may keep rules of their own on the bus."
+  description = "Other accounts that may keep rules of their own on the bus, which lead to buses of their own."
   type        = list(string)
 }
 

@@ -3,15 +3,22 @@
 locals {
   rule_arn = aws_cloudwatch_event_rule.this.arn
 
-  # What the queue's policy must say.
-  statement = {
-    Sid       = "FromRule-${replace(var.name, "/[^A-Za-z0-9]/", "")}"
-    Effect    = "Allow"
-    Principal = { Service = "events.amazonaws.com" }
-    Action    = "sqs:SendMessage"
-    Resource  = var.queue_arn
-    Condition = { ArnEquals = { "aws:SourceArn" = local.rule_arn } }
+  allowed = {
+    Sid      = "FromRule${replace(var.name, "/[^A-Za-z0-9]/", "")}"
+    Effect   = "Allow"
+    Action   = "sqs:SendMessage"
+    Resource = var.queue_arn
   }
+  # What the queue's policy must say: that the rule may send, or the role that it sends under. As JSON, because the two
+  # are of different types.
+  statement = jsondecode(
+    var.queue_account_id == null
+    ? jsonencode(merge(local.allowed, {
+      Principal = { Service = "events.amazonaws.com" }
+      Condition = { ArnEquals = { "aws:SourceArn" = local.rule_arn } }
+    }))
+    : jsonencode(merge(local.allowed, { Principal = { AWS = one(aws_iam_role.sender[*].arn) } }))
+  )
 }
 
 resource "aws_cloudwatch_event_rule" "this" {
@@ -26,6 +33,7 @@ resource "aws_cloudwatch_event_target" "this" {
   event_bus_name = var.bus_name
   target_id      = "queue"
   arn            = var.queue_arn
+  role_arn       = one(aws_iam_role.sender[*].arn)
 
   dead_letter_config {
     arn = aws_sqs_queue.dead_letters.arn
@@ -36,6 +44,34 @@ resource "aws_cloudwatch_event_target" "this" {
     maximum_event_age_in_seconds = 86400
     maximum_retry_attempts       = 185
   }
+}
+
+# A rule reaches the queue of another account only under a role of the bus's own account.
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-cross-account.html
+resource "aws_iam_role" "sender" {
+  count = var.queue_account_id == null ? 0 : 1
+
+  name        = "${var.name}-sender"
+  description = "Puts what matches the rule ${var.name} into the subscriber's queue"
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "events.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "sender" {
+  count = var.queue_account_id == null ? 0 : 1
+
+  name = "exactly-what-it-needs"
+  role = aws_iam_role.sender[0].id
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Action = "sqs:SendMessage", Resource = var.queue_arn }]
+  })
 }
 
 resource "aws_sqs_queue" "dead_letters" {

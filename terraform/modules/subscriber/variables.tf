@@ -1,5 +1,5 @@
 variable "bus_name" {
-  description = "The bus: its name, or its ARN where it is another account's. The output `bus` of the environment tells it."
+  description = "The bus's name, in the account and Region that this is applied in. The output `bus` of the environment tells it."
   type        = string
 }
 
@@ -8,8 +8,8 @@ variable "name" {
   type        = string
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9_-]{1,64}$", var.name))
-    error_message = "name must be 1 to 64 letters, digits, - or _."
+    condition     = can(regex("^[A-Za-z0-9_-]{1,57}$", var.name))
+    error_message = "name must be 1 to 57 letters, digits, - or _: a role is named after it."
   }
 }
 
@@ -36,6 +36,22 @@ variable "queue_arn" {
   validation {
     condition     = can(regex("^arn:[^:]+:sqs:[^:]+:[0-9]{12}:.+$", var.queue_arn))
     error_message = "queue_arn must be the ARN of an SQS queue: arn:aws:sqs:<region>:<account>:<name>."
+  }
+}
+
+variable "queue_account_id" {
+  description = "The account of the queue, where it is another than the bus's; null: the same."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.queue_account_id == null || try(split(":", var.queue_arn)[4] == var.queue_account_id, false)
+    error_message = "queue_account_id must be the account in queue_arn: twelve digits."
+  }
+
+  validation {
+    condition     = var.queue_account_id == null || !var.write_queue_policy
+    error_message = "queue_account_id names another account: its queue's policy is written there. Set write_queue_policy to false, and give the output queue_policy_statement to the queue's owner."
   }
 }
 

@@ -124,7 +124,7 @@ run "names_that_are_too_short" {
   command = plan
 
   variables {
-    prefix         = "t"
+    prefix         = "te"
     replica_region = "europe"
   }
 
