@@ -166,9 +166,7 @@ impl Index {
             visible,
             in_flight: self.in_flight,
             delayed: (self.slots.len() as u64).saturating_sub(visible + self.in_flight),
-            oldest_age_ms: Some(
-                u64::try_from(now.saturating_since(oldest).as_millis()).unwrap_or(u64::MAX),
-            ),
+            oldest_age_ms: Some(u64::try_from(now.saturating_since(oldest).as_millis()).unwrap_or(u64::MAX)),
         }
     }
 
