@@ -10,7 +10,9 @@ mod keys;
 mod letters;
 pub(crate) mod partly;
 mod plan;
+mod provisioning;
 mod queue;
+mod rows;
 mod table;
 
 use crate::proxy::Proxy;
