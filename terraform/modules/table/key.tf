@@ -50,10 +50,20 @@ locals {
           }
         },
         {
-          # Alarms are published to the encrypted topic.
+          # Alarms are published to the encrypted topic. As AWS writes it, without a condition: a key that is refused
+          # here is an alarm that nobody hears, and whose alarms may come in is said by the topic.
+          # https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
           Sid       = "Alarms"
           Effect    = "Allow"
-          Principal = { Service = ["cloudwatch.amazonaws.com", "budgets.amazonaws.com"] }
+          Principal = { Service = "cloudwatch.amazonaws.com" }
+          Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+          Resource  = "*"
+        },
+        {
+          # https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-sns-policy.html
+          Sid       = "Budgets"
+          Effect    = "Allow"
+          Principal = { Service = "budgets.amazonaws.com" }
           Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
           Resource  = "*"
           Condition = { StringEquals = { "aws:SourceAccount" = var.context.account_id } }

@@ -95,6 +95,19 @@ run "what_is_kept_is_hard_to_lose" {
   }
 
   assert {
+    condition = {
+      for statement in jsondecode(aws_kms_key.this[0].policy).Statement : statement.Sid => try(statement.Principal.Service, "")
+      if statement.Sid != "AccountAdministersAndDelegatesToIam" && statement.Sid != "ThroughTheServicesThatKeepData"
+    } == { Logs = "logs.eu-central-1.amazonaws.com", Alarms = "cloudwatch.amazonaws.com", Budgets = "budgets.amazonaws.com" }
+    error_message = "Logs cannot be written, or alarms are published to a topic whose key they may not use: nobody hears them."
+  }
+
+  assert {
+    condition     = startswith("arn:aws:logs:eu-central-1:111122223333:log-group:/aws/vendedlogs/states/acme-x", split("*", one([for statement in jsondecode(aws_kms_key.this[0].policy).Statement : statement.Condition.ArnLike["kms:EncryptionContext:aws:logs:arn"] if statement.Sid == "Logs"]))[0])
+    error_message = "The logs' key is refused by the logs' names."
+  }
+
+  assert {
     condition = alltrue([for name in ["blobs", "code"] :
       aws_s3_bucket_public_access_block.this[name].block_public_policy && aws_s3_bucket_public_access_block.this[name].restrict_public_buckets &&
       aws_s3_bucket_versioning.this[name].versioning_configuration[0].status == "Enabled" &&
