@@ -10,6 +10,9 @@ locals {
     { for name, queue in var.contract.deadLetterQueues : name => null },
   )
 
+  # An emulator on loopback speaks no TLS; there the refusal of calls without it refuses nobody.
+  insecure = var.context.emulated ? "never" : "false"
+
   # Who may send to a queue beside the roles of this account: rules of EventBridge.
   rule_statements = {
     for name, rules in var.sending_rules : name => [{
@@ -46,7 +49,7 @@ resource "aws_sqs_queue" "this" {
       Principal = "*"
       Action    = "sqs:*"
       Resource  = "${local.arn_prefix}${each.key}"
-      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      Condition = { Bool = { "aws:SecureTransport" = local.insecure } }
     }], lookup(local.rule_statements, each.key, []))
   })
 }
@@ -78,7 +81,7 @@ resource "aws_sqs_queue" "dead_letters" {
       Principal = "*"
       Action    = "sqs:*"
       Resource  = "${local.arn_prefix}${each.key}-dead-letters"
-      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      Condition = { Bool = { "aws:SecureTransport" = local.insecure } }
     }], lookup(local.rule_statements, "${each.key}-dead-letters", []))
   })
 }
