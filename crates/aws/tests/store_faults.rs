@@ -119,6 +119,11 @@ async fn others_in_the_way_are_told() {
         assert!(matches!(answer, Err(CommitError::Conflict)), "{answer:?}");
         assert_eq!(proxy.requests(), 1);
     }
+    // The first attempt may have taken effect: nobody may be told that nothing was done.
+    proxy.fail([Fault::LoseAnswer, cancelled(&["None", "TransactionConflict"])]);
+    let answer = table.commit(Commit::of(vec![add("c"), add("d")])).await;
+    assert!(matches!(answer, Err(CommitError::Port(PortError::Unavailable { .. }))), "{answer:?}");
+    assert_eq!((count(&table, "c").await, count(&table, "d").await), (1, 1));
     proxy.fail([cancelled(&["ConditionalCheckFailed", "TransactionConflict"])]);
     let answer = table.commit(two()).await;
     assert!(matches!(answer, Err(CommitError::ConditionFailed { index: 0 })), "{answer:?}");

@@ -7,13 +7,14 @@
 use super::verdict::{self, Reason, Verdict};
 use super::write::{self, Kind, Write};
 use super::{AwsTable, PORT, error};
-use crate::call::Repeat;
+use crate::call::{Failure, Repeat, failure};
 use aws_sdk_dynamodb::error::{BuildError, ErrorMetadata, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::error::ConditionalCheckFailedException;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tenantry_core::ports::{Action, Commit, CommitError, PortError};
 
 const REQUEST_TOKEN_LENGTH_MAX: usize = 36;
@@ -21,7 +22,11 @@ const REQUEST_TOKEN_LENGTH_MAX: usize = 36;
 /// What sending a commit came to.
 enum Sent {
     Done,
-    Refused(Vec<Reason>),
+    Refused {
+        reasons: Vec<Reason>,
+        /// Whether the answer to an earlier attempt of it was lost.
+        after_lost: bool,
+    },
 }
 
 /// Carries a commit out.
@@ -48,15 +53,26 @@ pub(super) async fn run(table: &AwsTable, commit: Commit) -> Result<(), CommitEr
             None => plain(table, writes).await?,
             Some(token) => transaction(table, writes, token).await?,
         };
-        let Sent::Refused(reasons) = sent else { return Ok(()) };
+        let Sent::Refused { reasons, after_lost } = sent else { return Ok(()) };
         match verdict::verdict(&actions, &anew, &reasons, now) {
             Verdict::Failed(index) => return Err(CommitError::ConditionFailed { index }),
+            // The repeat of what took effect changes nothing but reads the items again, where another one may be in
+            // its way. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+            Verdict::Conflict if after_lost => {
+                return Err(unknown("another commit was in its way after an answer to it was lost"));
+            }
             Verdict::Conflict => return Err(CommitError::Conflict),
             Verdict::Refused(why) => return Err(refused(format!("commit: {why}"))),
             // Each round marks at least one more, and none that is marked comes here again.
             Verdict::Anew(places) => places.into_iter().for_each(|place| anew[place] = true),
         }
     }
+}
+
+/// Whether it took effect, only a read tells.
+fn unknown(why: &str) -> CommitError {
+    let message = format!("commit: {why}; whether it took effect, only a read tells");
+    CommitError::Port(PortError::Unavailable { port: PORT, message })
 }
 
 fn refused(message: String) -> CommitError {
@@ -94,21 +110,24 @@ async fn transaction(
         .transact_write_items()
         .set_transact_items(Some(members))
         .client_request_token(token);
+    let lost = AtomicBool::new(false);
     let send = || {
-        let request = request.clone();
-        async { request.send().await.map_err(|error| error.map_service_error(Cancelled::of)) }
+        let sent = request.clone().send();
+        async {
+            let sent = sent.await.map_err(|error| error.map_service_error(Cancelled::of));
+            let is_lost = sent.as_ref().is_err_and(|error| failure(error) == Failure::Unknown);
+            lost.fetch_or(is_lost, Ordering::Relaxed);
+            sent
+        }
     };
     match table.calls.send(Repeat::Safe, send).await {
         Ok(_) => Ok(Sent::Done),
         Err(SdkError::ServiceError(service)) if service.err().is_verdict() => {
-            Ok(Sent::Refused(service.into_err().reasons))
+            let after_lost = lost.load(Ordering::Relaxed);
+            Ok(Sent::Refused { reasons: service.into_err().reasons, after_lost })
         }
         Err(error) if error.code() == Some("IdempotentParameterMismatchException") => {
-            let message =
-                "commit: its request token came with another request before; whether that took effect, only \
-                           a read tells"
-                    .to_owned();
-            Err(CommitError::Port(PortError::Unavailable { port: PORT, message }))
+            Err(unknown("its request token came with another request before"))
         }
         Err(error) => Err(table.failed("commit", &error).into()),
     }
@@ -210,6 +229,11 @@ async fn plain(table: &AwsTable, mut writes: impl Iterator<Item = Write>) -> Res
     }
 }
 
+/// Of a plain write, which is not sent again once an answer was lost.
+fn refusal(reason: Reason) -> Sent {
+    Sent::Refused { reasons: vec![reason], after_lost: false }
+}
+
 fn outcome<T, E>(
     table: &AwsTable,
     sent: Result<T, error::Sdk<E>>,
@@ -220,10 +244,10 @@ where
 {
     let Err(error) = sent else { return Ok(Sent::Done) };
     if let Some(failed) = error.as_service_error().and_then(failed_condition) {
-        return Ok(Sent::Refused(vec![Reason::condition(failed.item())]));
+        return Ok(refusal(Reason::condition(failed.item())));
     }
     match error.code() {
-        Some("TransactionConflictException") => Ok(Sent::Refused(vec![Reason::Conflict])),
+        Some("TransactionConflictException") => Ok(refusal(Reason::Conflict)),
         _ => Err(table.failed("commit", &error).into()),
     }
 }
