@@ -1,13 +1,16 @@
 # Roles. What each may do is data; here only its words become ARNs.
 
 locals {
+  # On AWS whoever may send a message may send several at once; an emulator asks for a right that AWS does not know.
+  batch_actions = var.context.emulated ? ["sqs:SendMessageBatch"] : []
+
   # Statements, with the symbols of resources replaced. An unknown symbol stops the plan by name.
   statements = {
     for name, function in local.functions : name => [
       for statement in function.statements : merge(
         {
           Effect   = "Allow"
-          Action   = statement.actions
+          Action   = concat(statement.actions, contains(statement.actions, "sqs:SendMessage") ? local.batch_actions : [])
           Resource = flatten([for symbol in statement.resources : var.resources[symbol]])
         },
         {
