@@ -53,22 +53,42 @@ fn request(event: &RawValue, invocation: &Invocation) -> Result<Request<Body>, D
     Ok(request)
 }
 
-/// What is answered where the router did not get done in time.
-fn out_of_time() -> ApiGatewayV2httpResponse {
+/// The largest answer that Lambda takes from a function that is waited for.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const ANSWER_BYTES_MAX: usize = 6 * 1024 * 1024;
+
+fn problem(status: StatusCode, code: &str, title: &str, detail: &str) -> ApiGatewayV2httpResponse {
     let mut response = ApiGatewayV2httpResponse::default();
-    response.status_code = i64::from(StatusCode::SERVICE_UNAVAILABLE.as_u16());
+    response.status_code = i64::from(status.as_u16());
     response.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    response.headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     let problem = serde_json::json!({
-        "type": "about:blank", "title": "The control plane cannot take this request now", "status": 503,
-        "detail": "It took too long. Send the request again, with the same Idempotency-Key where it changes something.",
-        "code": "TNT-0002",
+        "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail, "code": code,
     });
     response.body = Some(Body::Text(problem.to_string()));
     response
 }
 
-/// The router's answer as API Gateway takes it: text as it is, all else in base64.
+/// What is answered where the router did not get done in time.
+fn out_of_time() -> ApiGatewayV2httpResponse {
+    let detail =
+        "It took too long. Send the request again, with the same Idempotency-Key where it changes something.";
+    let title = "The control plane cannot take this request now";
+    let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, "TNT-0002", title, detail);
+    response.headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+/// The answer as Lambda takes it; one that is too large for it becomes a problem that says what to do.
+fn fitting(response: &ApiGatewayV2httpResponse) -> Result<Box<RawValue>, Diagnostic> {
+    let whole = answer(response)?;
+    if whole.get().len() <= ANSWER_BYTES_MAX {
+        return Ok(whole);
+    }
+    tracing::warn!(bytes = whole.get().len(), "an answer is larger than Lambda takes");
+    let detail = "The answer is larger than the 6 MB that AWS Lambda carries. Ask for fewer items: give a smaller limit.";
+    answer(&problem(StatusCode::BAD_REQUEST, "TNT-0013", "The answer is too large", detail))
+}
+
 async fn response(answered: lambda_http::Response<axum::body::Body>) -> ApiGatewayV2httpResponse {
     let (parts, body) = answered.into_parts();
     let mut response = ApiGatewayV2httpResponse::default();
@@ -113,14 +133,30 @@ impl Invoke for ApiFunction {
                 }
             };
             subsegment.end(response.status_code >= 500);
-            answer(&response)
+            fitting(&response)
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::without_stage;
+    use super::*;
+
+    #[test]
+    fn an_answer_that_lambda_does_not_take_becomes_a_problem() {
+        let of_bytes = |bytes: usize| {
+            let mut response = ApiGatewayV2httpResponse::default();
+            response.body = Some(Body::Text("\"".repeat(bytes)));
+            let answered = fitting(&response).unwrap();
+            assert!(answered.get().len() <= ANSWER_BYTES_MAX);
+            serde_json::from_str::<serde_json::Value>(answered.get()).unwrap()
+        };
+        assert_eq!(of_bytes(ANSWER_BYTES_MAX / 2 - 1_000)["statusCode"], 0);
+        // As it is written, and not as it is read, it is too large.
+        let problem = of_bytes(ANSWER_BYTES_MAX / 2);
+        assert_eq!(problem["statusCode"], 400);
+        assert!(problem["body"].as_str().unwrap().contains("smaller limit"));
+    }
 
     #[test]
     fn only_a_whole_stage_is_taken_off() {
