@@ -30,6 +30,13 @@ const DEADLINE: Duration = Duration::from_millis(60);
 /// Tries of what a caller must repeat.
 const TRIES_MAX: u32 = 60;
 
+/// The seed that whoever started the tests asked for.
+#[allow(clippy::disallowed_methods, reason = "a test is its own composition root")]
+fn asked_for() -> Option<u64> {
+    let text = std::env::var("TENANTRY_FAULT_SEED").ok()?;
+    Some(text.parse().expect("TENANTRY_FAULT_SEED is a number"))
+}
+
 /// Both ways to the emulator.
 struct Ways {
     /// On which nothing fails.
@@ -45,8 +52,7 @@ impl Ways {
     /// `None` after it was said that `what` was not tried.
     async fn open(what: &str, seed: u64) -> Option<Self> {
         let facts = emulator(what)?.facts();
-        let asked_for = std::env::var("TENANTRY_FAULT_SEED").ok();
-        let seed = asked_for.map_or(seed, |text| text.parse().expect("TENANTRY_FAULT_SEED is a number"));
+        let seed = asked_for().unwrap_or(seed);
         let plan = Plan::new(seed);
         let chooser = Arc::clone(&plan);
         let proxy = Proxy::choosing(&facts, Box::new(move |request| chooser.choose(request))).await;

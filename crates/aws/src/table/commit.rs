@@ -112,7 +112,7 @@ async fn transaction(
         .client_request_token(token);
     let lost = AtomicBool::new(false);
     let send = || {
-        let sent = request.clone().send();
+        let sent = Box::pin(request.clone().send());
         async {
             let sent = sent.await.map_err(|error| error.map_service_error(Cancelled::of));
             let is_lost = sent.as_ref().is_err_and(|error| failure(error) == Failure::Unknown);

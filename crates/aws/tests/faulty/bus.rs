@@ -29,7 +29,7 @@ fn event(tenant_number: u128, sequence: u64) -> BusEvent {
     let (event_id, kind) = (EventId::from_uuid(uuid), ["TenantRegistered", "TenantProvisioned"]);
     BusEvent {
         source: "tenantry".to_owned(),
-        detail_type: kind[usize::from(sequence % 2 == 0)].to_owned(),
+        detail_type: kind[usize::from(sequence.is_multiple_of(2))].to_owned(),
         detail: json!({"eventId": event_id, "tenantId": tenant_id, "sequence": sequence}),
         event_id,
         tenant_id,
