@@ -246,9 +246,9 @@ fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
         if path.is_dir() {
-            copy_tree(&path, &to.join(name))?
+            copy_tree(&path, &to.join(name))?;
         } else {
-            fs::copy(&path, to.join(name)).map(drop)?
+            fs::copy(&path, to.join(name)).map(drop)?;
         }
     }
     Ok(())
