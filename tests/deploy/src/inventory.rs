@@ -29,7 +29,6 @@ const KINDS: &[(&str, &str, &str, &str, &str)] = &[
     ("sns", "list_topics", "{}", "Topics", "TopicArn"),
     ("sqs", "list_queues", "{}", "QueueUrls", ""),
     ("stepfunctions", "list_state_machines", "{}", "stateMachines", "name"),
-    ("xray", "get_groups", "{}", "Groups", "GroupName"),
 ];
 
 /// What is there, as `service name`. A key that waits for its end is not: KMS deletes none at once.
