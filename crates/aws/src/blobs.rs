@@ -13,11 +13,6 @@ use tenantry_core::{BoxFuture, Timestamp, limits};
 
 const PORT: &str = "blobs";
 
-/// Longest key: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>.
-const KEY_BYTES_MAX: usize = 1_024;
-/// Longest segment: what the other home's file system takes, so that a key means the same in both.
-const SEGMENT_BYTES_MAX: usize = 254;
-
 /// The blobs of one bucket.
 ///
 /// **To be allowed**: `s3:ListBucket` too, without which S3 calls a missing object forbidden.
@@ -31,38 +26,6 @@ pub struct AwsBlobs {
 impl std::fmt::Debug for AwsBlobs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("AwsBlobs").field("bucket", &self.bucket).finish_non_exhaustive()
-    }
-}
-
-fn refused(message: String) -> PortError {
-    PortError::Refused { port: PORT, message }
-}
-
-fn is_segment(segment: &str) -> bool {
-    let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    (1..=SEGMENT_BYTES_MAX).contains(&segment.len())
-        && segment != "."
-        && segment != ".."
-        && segment.bytes().all(known)
-}
-
-/// Whether `key` follows the rule of [`Blob::key`].
-fn check_key(key: &str) -> Result<(), PortError> {
-    if key.len() <= KEY_BYTES_MAX && key.split('/').all(is_segment) {
-        return Ok(());
-    }
-    Err(refused(format!(
-        "{:?} is not a key: segments of 1 to {SEGMENT_BYTES_MAX} letters, digits, dots, underscores and hyphens, \
-         divided by `/`, none of them `.` or `..`, {KEY_BYTES_MAX} bytes in all",
-        key.chars().take(100).collect::<String>()
-    )))
-}
-
-fn check_prefix(prefix: &str) -> Result<(), PortError> {
-    match prefix.strip_suffix('/') {
-        _ if prefix.is_empty() => Ok(()),
-        Some(folder) => check_key(folder),
-        None => Err(refused(format!("{prefix:?} is not a prefix: it must end in `/`"))),
     }
 }
 
@@ -85,7 +48,7 @@ impl AwsBlobs {
     }
 
     async fn write(&self, key: &str, bytes: Vec<u8>) -> Result<(), PortError> {
-        check_key(key)?;
+        Blob::check_key(key)?;
         let body = SdkBody::from(bytes);
         let put = || {
             let request = self.clients.s3().put_object().bucket(&self.bucket).key(key);
@@ -99,7 +62,7 @@ impl AwsBlobs {
     }
 
     async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, PortError> {
-        check_key(key)?;
+        Blob::check_key(key)?;
         let request = self.clients.s3().get_object().bucket(&self.bucket).key(key);
         let request = request.checksum_mode(ChecksumMode::Enabled);
         match self.calls.send(Repeat::Safe, || request.clone().send()).await {
@@ -116,7 +79,7 @@ impl AwsBlobs {
     }
 
     async fn page(&self, prefix: &str, after: Option<String>, limit: usize) -> Result<BlobPage, PortError> {
-        check_prefix(prefix)?;
+        Blob::check_prefix(prefix)?;
         let limit = limit.clamp(1, limits::PAGE_ITEMS_MAX);
         let request = self.clients.s3().list_objects_v2().bucket(&self.bucket);
         let request = request
@@ -132,7 +95,7 @@ impl AwsBlobs {
     }
 
     async fn remove(&self, key: &str) -> Result<(), PortError> {
-        check_key(key)?;
+        Blob::check_key(key)?;
         let request = self.clients.s3().delete_object().bucket(&self.bucket).key(key);
         let sent = self.calls.send(Repeat::Safe, || request.clone().send()).await;
         sent.map(drop).map_err(|error| self.failed("delete", &error))

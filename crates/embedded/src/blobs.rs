@@ -17,11 +17,6 @@ use tenantry_core::{BoxFuture, Timestamp, limits};
 const PORT: &str = "blobs";
 const DRAFTS: &str = "=drafts";
 
-/// Longest key (S3's limit: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>).
-const KEY_BYTES_MAX: usize = 1_024;
-/// Longest segment: what file systems take, less the mark.
-const SEGMENT_BYTES_MAX: usize = 254;
-
 /// The blobs of one data folder.
 #[derive(Debug, Clone)]
 pub struct EmbeddedBlobs {
@@ -66,40 +61,6 @@ impl EmbeddedBlobs {
 
 fn private_folders(path: &Path) -> std::io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
-fn refused(message: String) -> PortError {
-    PortError::Refused { port: PORT, message }
-}
-
-fn is_segment(segment: &str) -> bool {
-    let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    (1..=SEGMENT_BYTES_MAX).contains(&segment.len())
-        && segment != "."
-        && segment != ".."
-        && segment.bytes().all(known)
-}
-
-/// Whether `key` follows the rule of [`Blob::key`]; nothing else ever becomes a path.
-fn check_key(key: &str) -> Result<(), PortError> {
-    if key.len() <= KEY_BYTES_MAX && key.split('/').all(is_segment) {
-        return Ok(());
-    }
-    Err(refused(format!(
-        "{:?} is not a key: segments of 1 to {SEGMENT_BYTES_MAX} letters, digits, dots, underscores and hyphens, \
-         divided by `/`, none of them `.` or `..`, {KEY_BYTES_MAX} bytes in all",
-        key.chars().take(100).collect::<String>()
-    )))
-}
-
-fn check_prefix(prefix: &str) -> Result<(), PortError> {
-    if prefix.is_empty() {
-        return Ok(());
-    }
-    let folder = prefix
-        .strip_suffix('/')
-        .ok_or_else(|| refused(format!("{prefix:?} is not a prefix: it must end in `/`")))?;
-    check_key(folder)
 }
 
 impl Inner {
@@ -205,7 +166,7 @@ impl Inner {
             match name.strip_suffix('=') {
                 Some(blob) => names.push(blob.to_owned()),
                 // With its divider a folder sorts as its keys do.
-                None if is_segment(&name) => names.push(format!("{name}/")),
+                None if Blob::check_key(&name).is_ok() => names.push(format!("{name}/")),
                 None => {}
             }
         }
@@ -247,7 +208,7 @@ fn is_absent(error: &std::io::Error) -> bool {
 impl Blobs for EmbeddedBlobs {
     fn put<'a>(&'a self, key: &'a str, bytes: Vec<u8>) -> BoxFuture<'a, Result<(), PortError>> {
         Box::pin(async move {
-            check_key(key)?;
+            Blob::check_key(key)?;
             let key = key.to_owned();
             self.blocking(move |inner| inner.put(&key, &bytes)).await
         })
@@ -255,7 +216,7 @@ impl Blobs for EmbeddedBlobs {
 
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, PortError>> {
         Box::pin(async move {
-            check_key(key)?;
+            Blob::check_key(key)?;
             let key = key.to_owned();
             self.blocking(move |inner| inner.get(&key)).await
         })
@@ -268,7 +229,7 @@ impl Blobs for EmbeddedBlobs {
         limit: usize,
     ) -> BoxFuture<'a, Result<BlobPage, PortError>> {
         Box::pin(async move {
-            check_prefix(prefix)?;
+            Blob::check_prefix(prefix)?;
             let prefix = prefix.to_owned();
             let limit = limit.clamp(1, limits::PAGE_ITEMS_MAX);
             self.blocking(move |inner| inner.list(&prefix, after.as_deref(), limit)).await
@@ -277,7 +238,7 @@ impl Blobs for EmbeddedBlobs {
 
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), PortError>> {
         Box::pin(async move {
-            check_key(key)?;
+            Blob::check_key(key)?;
             let key = key.to_owned();
             self.blocking(move |inner| inner.delete(&key)).await
         })
